@@ -1,0 +1,51 @@
+# Everything that a newcomer needs: `make demo` to see it work, `make test` to trust it.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+SETUP = pyproject.toml constraints.txt
+
+.PHONY: help demo lint check test proof bench clean
+
+help:
+	@echo "make demo   install the light base and flag a dozen synthetic radiographs"
+	@echo "make test   install everything, then style, types, layers and every test"
+	@echo "make check  the fast part of it, for every change"
+	@echo "make bench  speed and memory against their targets"
+	@echo "make proof  the long form of the property-based tests"
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: $(SETUP) | $(BIN)/python
+	$(PIP) -e .
+	@touch $@
+
+# All extras, so that the licence check sees every dependency that could ship.
+$(VENV)/.full: $(SETUP) | $(BIN)/python
+	$(PIP) -e '.[all,dev]'
+	@touch $@ $(VENV)/.base
+
+demo: $(VENV)/.base
+	@BIN=$(BIN) ./demo.sh
+
+lint: $(VENV)/.full
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+check: lint
+	$(BIN)/pytest -q -n 2 -m 'not slow'
+
+test: lint
+	$(BIN)/pytest -q -n 2 --durations=10
+
+proof: $(VENV)/.full
+	$(BIN)/pytest -q -n 2 -p no:timeout --hypothesis-profile=proof
+
+bench: $(VENV)/.full
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf demo build dist .cache

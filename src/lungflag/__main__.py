@@ -1,0 +1,5 @@
+"""`python -m lungflag`."""
+
+from lungflag.cli import main
+
+main()

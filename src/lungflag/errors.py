@@ -1,0 +1,88 @@
+"""The error tree. Catch `LungflagError` to catch everything that lungflag raises.
+
+::
+
+    LungflagError
+    ├── InputError               one input, named, cannot be judged
+    │   ├── UnreadableError      missing, empty, truncated, or not an image at all
+    │   └── NotARadiographError  decodes well, but is not a radiograph's pixels
+    ├── ManifestError            a manifest or data set that breaks its own rules
+    ├── FetchError               a download that failed or does not match its checksum
+    ├── PackageError             a model package that cannot be used
+    │   ├── PackageFormatError   written by a newer lungflag, or not a package
+    │   └── PackageTamperedError a file differs from the hash recorded for it
+    ├── TrainingError            training cannot start or go on
+    └── MissingExtraError        an optional part is not installed
+"""
+
+from __future__ import annotations
+
+
+class LungflagError(Exception):
+    """Base of every error that lungflag raises."""
+
+
+class InputError(LungflagError):
+    """One input cannot be judged.
+
+    Parameters
+    ----------
+    source : str
+        The file's path, or another name of the input.
+    reason : str
+        Why it cannot be judged, in one line.
+    """
+
+    def __init__(self, source: str, reason: str) -> None:
+        super().__init__(f"{source}: {reason}")
+        self.source = source
+        self.reason = reason
+
+
+class UnreadableError(InputError):
+    """The input is missing, empty, truncated, or not an image."""
+
+
+class NotARadiographError(InputError):
+    """The input decodes, but its pixels are not one radiograph's."""
+
+
+class ManifestError(LungflagError):
+    """A manifest or a data set breaks the rules of `lungflag.data`."""
+
+
+class FetchError(LungflagError):
+    """A download failed or does not match its published checksum."""
+
+
+class PackageError(LungflagError):
+    """A model package cannot be used."""
+
+
+class PackageFormatError(PackageError):
+    """The folder is no model package, or a newer lungflag wrote it."""
+
+
+class PackageTamperedError(PackageError):
+    """A file of the package differs from the hash recorded for it."""
+
+
+class TrainingError(LungflagError):
+    """Training cannot start or cannot go on."""
+
+
+class MissingExtraError(LungflagError):
+    """An optional part of lungflag is not installed.
+
+    Parameters
+    ----------
+    feature : str
+        What the user asked for.
+    extra : str
+        The extra that brings it.
+    """
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs an extra: pip install 'lungflag[{extra}]'")
+        self.feature = feature
+        self.extra = extra

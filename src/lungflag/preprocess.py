@@ -1,0 +1,59 @@
+"""The one function between a radiograph and the network, in training and in serving."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocess:
+    """Grey pixels of any size to a square of bytes, described by its own fields.
+
+    The whole radiograph is squashed to a square (aspect ratio is a known shortcut), then the grey
+    scale is stretched between two percentiles, so that windowing and bit depth do not matter.
+
+    Attributes
+    ----------
+    size : int
+        Side of the square in pixels.
+    low, high : float
+        Percentiles of the resized pixels that become 0 and 255.
+    """
+
+    size: int = 224
+    low: float = 0.5
+    high: float = 99.5
+
+    def __call__(self, pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Return an array of shape (size, size) for `pixels` of shape (rows, columns)."""
+        # BILINEAR in Pillow averages over the whole reduction window: no aliasing.
+        image = Image.fromarray(np.ascontiguousarray(pixels, dtype=np.float32))
+        resized = np.asarray(
+            image.resize((self.size, self.size), Image.Resampling.BILINEAR), dtype=np.float32
+        )
+        low, high = np.percentile(resized, (self.low, self.high))
+        scale = 255.0 / (high - low) if high > low else 0.0
+        return np.clip(np.rint((resized - low) * scale), 0, 255).astype(np.uint8)
+
+    @property
+    def working_side(self) -> int:
+        """Rows or columns below which a decoder must not reduce: twice `size`."""
+        return 2 * self.size
+
+    @property
+    def digest(self) -> str:
+        """Hexadecimal name of this preprocessing, for caches."""
+        return hashlib.sha256(json.dumps(self.to_dict()).encode()).hexdigest()[:16]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields, for `package.json`."""
+        return asdict(self)

@@ -1,0 +1,36 @@
+"""What every test may ask for: the shared radiographs and the tools that Debian brings."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["tests.packages"]  # the fixtures make_package and tiny_package
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def _missing(what: str) -> None:
+    """Skip on a developer's machine; fail in CI, which promises to have everything."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} is missing, and CI must not skip")
+    pytest.skip(f"{what} is missing")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Return the folder with the real radiographs and weights."""
+    if not (SHARED / "data").is_dir():
+        _missing("the folder ../shared")
+    return SHARED
+
+
+def tool(name: str) -> str:
+    """Return the path of an external program."""
+    path = shutil.which(name)
+    if path is None:
+        _missing(f"the program {name}")
+    return str(path)
