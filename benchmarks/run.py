@@ -1,0 +1,139 @@
+"""Speed and memory against their targets, on this machine: `make bench`.
+
+Every target is a ratio measured in one run, or a floor that any two cores of today hold. Exit
+code 1 where one is missed.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from lungflag.data.manifest import Manifest, Row
+from lungflag.detector import Detector
+from lungflag.phantom import make_phantom, write_png
+from lungflag.preprocess import Preprocess
+from lungflag.training.cache import cache_images
+from lungflag.training.datamodule import RadiographData
+from lungflag.training.lit import PneumoniaClassifier
+from lungflag.training.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One figure and the least (or, with `most`, the largest) value that will do."""
+
+    what: str
+    value: float
+    target: float
+    unit: str
+    most: bool = False
+
+    @property
+    def met(self) -> bool:
+        return self.value <= self.target if self.most else self.value >= self.target
+
+
+def films(folder: Path, n: int = 32) -> Manifest:
+    """Write `n` synthetic radiographs."""
+    rows = []
+    for seed in range(n):
+        positive = seed % 2 == 1
+        write_png(make_phantom(seed, pneumonia=positive, size=512), folder / f"{seed}.png")
+        rows.append(Row(folder / f"{seed}.png", "pneumonia" if positive else "normal", f"p{seed}"))
+    return Manifest(tuple(rows))
+
+
+def loader_share(manifest: Manifest, folder: Path, steps: int = 12) -> Measure:
+    """Training images a second with the loader, over those with one batch held in memory."""
+    images = cache_images(manifest, Preprocess(), folder).images * (steps // 2)
+    model = PneumoniaClassifier(Recipe(weights="none", batch_size=16))
+
+    def step(batch: tuple[torch.Tensor, torch.Tensor]) -> None:
+        with torch.autocast("cpu", torch.bfloat16):
+            grey = model.augmentation(batch[0].float() / 255)
+            logit = model.network(grey.contiguous(memory_format=torch.channels_last))[0]
+        (logit.float() - batch[1]).square().mean().backward()
+
+    def timed(batches: list[tuple[torch.Tensor, torch.Tensor]] | None) -> float:
+        source = (
+            batches
+            or RadiographData(images, images, batch_size=16, seed=1, workers=0).train_dataloader()
+        )
+        start = time.perf_counter()
+        for batch in source:
+            step(batch)
+        return time.perf_counter() - start
+
+    held = next(
+        iter(RadiographData(images, images, batch_size=16, seed=1, workers=0).train_dataloader())
+    )
+    timed([held] * 3)  # warm up
+    # Alternate, so that a neighbour's load falls on both.
+    alone, loaded = zip(*[(timed([held] * steps), timed(None)) for _ in range(3)], strict=True)
+    return Measure("loader: share of the step-only rate", min(alone) / min(loaded), 0.95, "")
+
+
+def inference_rate(model: str) -> Measure:
+    """Images a second through the graph alone, batches of 16."""
+    detector = Detector.load(model, threads=os.cpu_count())
+    size = detector.package.preprocess.size
+    batch = np.zeros((16, 1, size, size), dtype=np.uint8)
+    detector.infer(batch)
+    start = time.perf_counter()
+    for _ in range(8):
+        detector.infer(batch)
+    return Measure(f"{model}: inference", 8 * 16 / (time.perf_counter() - start), 60, "images/s")
+
+
+def command_seconds(folder: Path) -> Measure:
+    """Seconds of `lungflag detect` over the films, from start to exit."""
+    start = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "lungflag", "detect", str(folder), "--model", "phantom"],
+        check=True,
+        capture_output=True,
+    )
+    return Measure("`lungflag detect` on 32 films", time.perf_counter() - start, 20, "s", most=True)
+
+
+def command_memory() -> Measure:
+    """Largest resident set of the child processes so far."""
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return Measure("`lungflag detect`: largest memory", peak, 600, "MiB", most=True)
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "films"
+        folder.mkdir()
+        manifest = films(folder)
+        measures = [
+            inference_rate("guangzhou"),
+            command_seconds(folder),
+            command_memory(),
+            loader_share(manifest, Path(name) / "cache"),
+        ]
+    table = Table("measure", "value", "target", "")
+    for m in measures:
+        sign = "at most" if m.most else "at least"
+        table.add_row(
+            m.what, f"{m.value:.3g} {m.unit}", f"{sign} {m.target:g}", "met" if m.met else "MISSED"
+        )
+    Console().print(table)
+    return 0 if all(m.met for m in measures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""`lungflag train`: from labelled images to a model package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lungflag.cli._console import errors, fail, say
+
+
+def train(
+    data: Annotated[
+        Path,
+        typer.Argument(help="A manifest CSV, class folders, or any set that lungflag reads."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the model package to write.")],
+    backbone: Annotated[
+        str, typer.Option(help="cnn-small, cnn-deep, mobilenetv2, xception, or any timm name.")
+    ] = "mobilenetv2",
+    weights: Annotated[
+        str, typer.Option(help="Start from: imagenet (downloads), none, or a weights file.")
+    ] = "imagenet",
+    image_size: Annotated[int, typer.Option(help="Side of the network's input, in pixels.")] = 224,
+    epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = 10,
+    freeze_epochs: Annotated[int, typer.Option(help="First epochs that train the head alone.")] = 1,
+    batch_size: Annotated[int, typer.Option(help="Images a step and device.")] = 32,
+    lr: Annotated[float, typer.Option(help="Peak learning rate of the base.")] = 1e-3,
+    head_lr: Annotated[float, typer.Option(help="Peak learning rate of the head.")] = 1e-3,
+    weight_decay: Annotated[float, typer.Option(help="AdamW's weight decay.")] = 0.05,
+    label_smoothing: Annotated[float, typer.Option(help="Label smoothing.")] = 0.05,
+    class_weighting: Annotated[
+        bool, typer.Option("--class-weighting", help="Weigh positives by negatives / positives.")
+    ] = False,
+    ema: Annotated[float, typer.Option(help="Decay of the averaged weights; 0 is off.")] = 0.99,
+    patience: Annotated[
+        int, typer.Option(help="Stop after so many epochs without a better tuning AUROC; 0: never.")
+    ] = 4,
+    augment: Annotated[bool, typer.Option(help="Augment whole batches at random.")] = True,
+    crop_scale: Annotated[
+        float, typer.Option(help="Smallest share of the area that a random crop keeps.")
+    ] = 0.3,
+    precision: Annotated[str, typer.Option(help="bf16-mixed or 32-true.")] = "bf16-mixed",
+    seed: Annotated[int, typer.Option(help="Fixes split, order and augmentation.")] = 1,
+    name: Annotated[str, typer.Option(help="Name of the package [default: the folder's].")] = "",
+    version: Annotated[str, typer.Option(help="Version of the package.")] = "1.0.0",
+    licence: Annotated[
+        str, typer.Option(help="Licence of the images, for the card.")
+    ] = "not stated",
+    citation: Annotated[str, typer.Option(help="Citation of the images, for the card.")] = "",
+    run: Annotated[
+        Path | None, typer.Option(help="Folder of checkpoints and logs [default: OUT.run].")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--restart", help="Forget the checkpoints of an earlier run.")
+    ] = False,
+    cache: Annotated[Path, typer.Option(help="Folder of decoded images; safe to delete.")] = Path(
+        ".cache/lungflag"
+    ),
+    jobs: Annotated[int, typer.Option(help="Threads that decode images.")] = 2,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
+) -> None:
+    """Train a detector and write it as a model package.
+
+    Rows of the split `tune` steer early stopping, calibration and operating points; where there
+    are none, 15% of the patients are set aside. Rows of the split `test` are never touched.
+    A killed training goes on where it was: give the same command again.
+
+    [bold]Example:[/] lungflag train chest_xray --out packages/mine --weights none --epochs 3
+    """
+    from lungflag._extras import require
+
+    require("lightning", feature="lungflag train", extra="train")
+    from rich.progress import MofNCompleteColumn, Progress
+
+    from lungflag.data.sources import open_data
+    from lungflag.preprocess import Preprocess
+    from lungflag.training.cache import cache_images
+    from lungflag.training.fit import default_workers, fit, restart, with_tune_split
+    from lungflag.training.packaging import make_package
+    from lungflag.training.recipe import Recipe
+
+    recipe = Recipe(
+        backbone=backbone, weights=weights, image_size=image_size, epochs=epochs,
+        freeze_epochs=freeze_epochs, batch_size=batch_size, lr=lr, head_lr=head_lr,
+        weight_decay=weight_decay, label_smoothing=label_smoothing,
+        class_weighting=class_weighting, ema=ema, patience=patience, augment=augment,
+        crop_scale=crop_scale, precision=precision, seed=seed,
+    )  # fmt: skip
+    run = run or out.with_name(f"{out.name}.run")
+    if fresh:
+        restart(run)
+    manifest = with_tune_split(open_data(data), seed)
+    preprocess = Preprocess(size=image_size)
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+    with Progress(*columns, console=errors, disable=quiet) as bar:
+        task = bar.add_task("decoding", total=len(manifest))
+        images = cache_images(
+            manifest, preprocess, cache, jobs=jobs, advance=lambda: bar.advance(task)
+        )
+    for rejected in images.rejected:
+        fail(f"left out: {rejected}")
+    fitted = fit(recipe, images, run, workers=default_workers(), show=not quiet)
+    package = make_package(
+        out, name=name or out.resolve().name, version=version, recipe=recipe,
+        preprocess=preprocess, fitted=fitted, data=images, licence=licence, citation=citation,
+    )  # fmt: skip
+    point = package.operating_point()
+    say(
+        f"{out}: tuning AUROC {package.provenance['tune']['auroc']:.4f}; at {point.name} "
+        f"sensitivity {point.sensitivity:.3f}, specificity {point.specificity:.3f} (n={point.n})"
+    )
+    say(f"learning curves: {run / 'curves.png'}")

@@ -1,0 +1,75 @@
+"""From a trained network to the bytes of an ONNX graph, and proof that both say the same."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from lungflag.training.backbones import Network, Parts
+
+OUTPUTS = ("logit", "cam", "embedding")
+
+
+class _FromBytes(nn.Module):
+    """The graph's shape: uint8 in, three outputs."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> Parts:
+        parts: Parts = self.network(pixels.float() / 255.0)
+        return parts
+
+
+def to_onnx(network: Network, image_size: int) -> bytes:
+    """Return `network` as a serialised ONNX model with a free batch size."""
+    model = _FromBytes(network.cpu().eval())
+    example = torch.zeros((2, 1, image_size, image_size), dtype=torch.uint8)
+    with warnings.catch_warnings():
+        # The exporter warns of its own internals' deprecations; nothing a caller could mend.
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        program = torch.onnx.export(
+            model,
+            (example,),
+            dynamo=True,
+            verbose=False,
+            input_names=["pixels"],
+            output_names=list(OUTPUTS),
+            dynamic_shapes={"pixels": {0: torch.export.Dim("n", min=1)}},
+        )
+    if program is None:
+        raise AssertionError("the exporter returned no program")
+    graph = program.model_proto
+    onnx.checker.check_model(graph, full_check=True)
+    for node in graph.graph.node:  # the exporter leaves file paths of the build in these
+        del node.metadata_props[:]
+        node.doc_string = ""
+    return cast("bytes", graph.SerializeToString())
+
+
+def run_torch(network: Network, batches: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    """Return the logits (n,) of uint8 batches (b, 1, s, s) by torch in 32 bits."""
+    network = network.cpu().eval()
+    with torch.inference_mode():
+        logits = [network(torch.from_numpy(b).float() / 255.0)[0].numpy() for b in batches]
+    return np.concatenate(logits)
+
+
+def run_onnx(graph: bytes, batches: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    """Return the logits (n,) of uint8 batches (b, 1, s, s) by ONNX Runtime on the CPU."""
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    return np.concatenate([session.run(["logit"], {"pixels": batch})[0] for batch in batches])

@@ -1,0 +1,80 @@
+"""The recipe: every choice that makes a model, as one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lungflag.errors import TrainingError
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What `lungflag train` was told. It stands in the package's provenance as it is.
+
+    Attributes
+    ----------
+    backbone, weights : str
+        See `build_network`.
+    image_size : int
+        Side of the network's square input in pixels.
+    epochs : int
+        Passes over the training split, the frozen ones included.
+    freeze_epochs : int
+        First stage: so many epochs train the head alone.
+    batch_size : int
+        Images a step and device.
+    lr : float
+        Peak learning rate of the base in the second stage (AdamW, cosine to zero).
+    head_lr : float
+        Peak learning rate of the head.
+    weight_decay, label_smoothing : float
+        Regularisation.
+    class_weighting : bool
+        Weigh the positives by negatives over positives.
+    ema : float
+        Decay of the exponential moving average of the weights, which is what ships. 0 is off.
+    patience : int
+        Stop after so many epochs without a better tuning AUROC and ship the best epoch. 0 trains
+        all epochs and ships the last, so that the tuning split chooses nothing.
+    augment : bool
+        Random crops, affine, intensity, blur, noise and JPEG on whole batches.
+    crop_scale : float
+        Smallest share of the area that a random crop keeps.
+    precision : str
+        ``bf16-mixed`` or ``32-true``, in Lightning's words.
+    seed : int
+        Fixes the initial head, the order of the images, dropout and augmentation.
+    """
+
+    backbone: str = "mobilenetv2"
+    weights: str = "imagenet"
+    image_size: int = 224
+    epochs: int = 10
+    freeze_epochs: int = 1
+    batch_size: int = 32
+    lr: float = 1e-3
+    head_lr: float = 1e-3
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.05
+    class_weighting: bool = False
+    ema: float = 0.99
+    patience: int = 4
+    augment: bool = True
+    crop_scale: float = 0.3
+    precision: str = "bf16-mixed"
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or not 0 <= self.freeze_epochs <= self.epochs:
+            raise TrainingError("epochs must be at least 1, freeze-epochs between 0 and epochs")
+        if self.image_size % 32 or self.image_size < 32:
+            raise TrainingError(f"image-size {self.image_size} is not a multiple of 32")
+        if self.batch_size < 2:
+            raise TrainingError("batch-size must be at least 2")
+        if not 0 < self.crop_scale <= 1:
+            raise TrainingError("crop-scale must be above 0 and at most 1")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON can hold them."""
+        return asdict(self)
