@@ -7,8 +7,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["tests.packages"]  # the fixtures make_package and tiny_package
+
+# Derandomised, so that a red test is red again; `make proof` searches widely instead.
+settings.register_profile("short", derandomize=True, deadline=None)
+settings.register_profile("proof", max_examples=2000, deadline=None)
+settings.load_profile("short")  # --hypothesis-profile=proof comes after and wins
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
