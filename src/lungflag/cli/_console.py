@@ -11,7 +11,7 @@ errors = Console(stderr=True)
 
 def say(text: str) -> None:
     """Print a result line."""
-    output.print(text, highlight=False, markup=False, soft_wrap=True)
+    output.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def fail(text: str) -> None:

@@ -1,0 +1,178 @@
+"""`lungflag detect`: judge radiographs."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from tempfile import TemporaryFile
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from lungflag.cli._detect_tables import Tally
+    from lungflag.outcome import Finding, Outcome
+    from lungflag.outputs.table import Row
+    from lungflag.radiograph import Radiograph
+
+
+def detect(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH", help="Files, and folders of them.")
+    ],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|DIR",
+            help="A shipped package's name or a package's folder.",
+            show_default="guangzhou",
+        ),
+    ] = None,
+    operating_point: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of the model; its default one where none is given."),
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write every row to this .jsonl, .csv or .parquet."),
+    ] = None,
+    overlays: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Draw a PNG with heatmap and legend for every finding."),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Images worked on at a time.",
+            show_default="the CPUs, at most 8",
+        ),
+    ] = None,
+    json_lines: Annotated[
+        bool, typer.Option("--json", help="Print rows as JSON lines, as they come.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing but the summary.")
+    ] = False,
+) -> None:
+    """Flag suspected pneumonia in chest radiographs.
+
+    Example: lungflag detect studies/ film.dcm --table findings.csv --overlays overlays
+
+    Every input gets a row; one that cannot be judged is rejected (exit code 1).
+
+    Folders are searched, but for hidden files, DICOMDIR and manifest.csv + masks.
+    """
+    from lungflag.cli._console import errors
+    from lungflag.cli._detect_tables import Tally
+    from lungflag.cli._inputs import find_inputs
+    from lungflag.detector import DEFAULT_MODEL, Detector, usable_cpus
+    from lungflag.outputs.table import open_table, to_row
+
+    sink = open_table(table) if table else nullcontext(None)
+    inputs = find_inputs(paths, without=(table, overlays))
+    jobs = min(jobs or min(usable_cpus(), 8), len(inputs))
+    detector = Detector.load(model or DEFAULT_MODEL, threads=1 if jobs > 1 else None)
+    detector.package.operating_point(operating_point)
+    pictures = _Pictures(overlays) if overlays else None
+    started, tally = perf_counter(), Tally()
+    with sink as write:
+        outcomes = detector.detect_many(
+            inputs, operating_point=operating_point, jobs=jobs, on_finding=pictures
+        )
+        try:
+            for outcome in _track(outcomes, len(inputs), hidden=quiet or json_lines):
+                row = to_row(outcome)
+                if write:
+                    write(row)
+                if not quiet:
+                    _stream(row, json_lines=json_lines)
+                tally.add(row)
+        except KeyboardInterrupt:
+            errors.print(f"interrupted after {tally.total} of {len(inputs)} inputs")
+            raise
+    summary = tally.summary(perf_counter() - started)
+    _report(tally, summary, table=table, quiet=quiet, json_lines=json_lines)
+    if (pictures and pictures.failed()) or tally.counts["rejected"]:
+        raise typer.Exit(1)
+
+
+class _Pictures:
+    """Draws overlays; one that fails loses neither its row nor the others."""
+
+    def __init__(self, folder: Path) -> None:
+        from lungflag.errors import LungflagError
+
+        self._folder = folder
+        self._problems: list[str] = []
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise LungflagError(f"{folder}: cannot be written ({error.strerror})") from error
+
+    def __call__(self, radiograph: Radiograph, finding: Finding) -> None:
+        from lungflag.outputs.overlay import write_overlay
+
+        try:
+            write_overlay(self._folder, radiograph, finding)
+        except Exception as error:  # whatever it is, the finding stands
+            self._problems.append(f"{finding.source}: {error}")
+
+    def failed(self) -> bool:
+        """Say what could not be drawn, if anything."""
+        from lungflag.cli._console import fail
+
+        if self._problems:
+            fail(f"{len(self._problems)} overlays not drawn; the first: {self._problems[0]}")
+        return bool(self._problems)
+
+
+def _track(outcomes: Iterator[Outcome], total: int, *, hidden: bool) -> Iterable[Outcome]:
+    from rich.progress import track
+
+    from lungflag.cli._console import errors
+
+    return track(
+        outcomes,
+        description="judging",
+        total=total,
+        console=errors,
+        transient=True,
+        disable=hidden or not errors.is_terminal,
+    )
+
+
+def _stream(row: Row, *, json_lines: bool) -> None:
+    """Print a row for a program at once; a person at a terminal gets a table at the end."""
+    from lungflag.cli._console import output
+    from lungflag.cli._detect_tables import to_line
+    from lungflag.outputs.table import to_json
+
+    if json_lines or not output.is_terminal:
+        # Past rich, which would widen tabs.
+        output.file.write((to_json(row) if json_lines else to_line(row)) + "\n")
+        output.file.flush()
+
+
+def _report(
+    tally: Tally, summary: str, *, table: Path | None, quiet: bool, json_lines: bool
+) -> None:
+    from lungflag.cli._console import errors, output, say
+    from lungflag.cli._detect_tables import show
+
+    if quiet:
+        say(summary)
+        return
+    if json_lines or not output.is_terminal:  # the rows have the pipe to themselves
+        errors.print(summary, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        return
+    left_out = show(tally, output)
+    if left_out:
+        where = f"all rows are in {table}" if table else "--table FILE keeps them all"
+        say(f"... and {left_out} more rows: {where}")
+    say(summary)

@@ -1,0 +1,303 @@
+"""Detector: a radiograph in, a Finding out; a batch in, one Outcome an input out."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import onnxruntime
+
+from lungflag.errors import InputError, NotARadiographError, PackageFormatError
+from lungflag.outcome import Finding, Rejection
+from lungflag.package import GRAPH, ModelPackage, find_package
+from lungflag.radiograph import read_radiograph
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from numpy.typing import NDArray
+    from pydicom import Dataset
+
+    from lungflag.calibration import OperatingPoint
+    from lungflag.outcome import Outcome
+    from lungflag.radiograph import Radiograph
+
+DEFAULT_MODEL = "guangzhou"
+
+Item = TypeVar("Item")
+
+_OUTPUTS = {"logit": 1, "cam": 3, "embedding": 2}
+_LOOK_AHEAD = 4  # inputs in flight a job: enough that a slow one does not idle the others
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detector:
+    """A model package ready to judge radiographs on the CPU. Safe to share between threads.
+
+    Attributes
+    ----------
+    package : ModelPackage
+        What it was loaded from.
+    session : onnxruntime.InferenceSession
+        The running graph.
+
+    Examples
+    --------
+    >>> detector = Detector.load()  # doctest: +SKIP
+    >>> for outcome in detector.detect_many(paths, jobs=4):  # doctest: +SKIP
+    ...     print(outcome.source, outcome)
+    """
+
+    package: ModelPackage
+    session: Any
+
+    @classmethod
+    def load(cls, model: str | Path = DEFAULT_MODEL, *, threads: int | None = None) -> Detector:
+        """Load a package by its shipped name or from its folder, and try its graph once.
+
+        Parameters
+        ----------
+        model : str or Path
+            A shipped package's name, or a package's folder.
+        threads : int, optional
+            Threads within one inference; all CPUs that this process may use if not given. 1 is
+            best where several threads call the detector, or ``jobs`` is above 1.
+
+        Raises
+        ------
+        PackageError
+            If there is no such package, it was changed, or its graph breaks the contract of
+            `lungflag.package`.
+        """
+        folder = find_package(model)
+        package = ModelPackage.read(folder)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or usable_cpus()
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        graph = package.graph_bytes()
+        try:
+            session = onnxruntime.InferenceSession(
+                graph, sess_options=options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime's errors share no other base
+            raise PackageFormatError(f"{folder / GRAPH}: {_one_line(error)}") from error
+        _check_signature(session, package.preprocess.size, folder / GRAPH)
+        detector = cls(package, session)
+        detector._try_out(folder / GRAPH)
+        return detector
+
+    def infer(
+        self, batch: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """Run the bare graph: no calibration, no checks of the result.
+
+        Parameters
+        ----------
+        batch : NDArray[np.uint8]
+            Preprocessed radiographs, shape (n, 1, size, size).
+
+        Returns
+        -------
+        logit, cam, embedding : NDArray[np.float32]
+            Shapes (n,), (n, h, w) and (n, d).
+
+        Raises
+        ------
+        ValueError
+            If `batch` has another shape or type.
+        """
+        size = self.package.preprocess.size
+        if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[1:] != (1, size, size):
+            raise ValueError(
+                f"expected uint8 (n, 1, {size}, {size}), not {batch.dtype} {batch.shape}"
+            )
+        logit, cam, embedding = self.session.run(list(_OUTPUTS), {"pixels": batch})
+        return logit, cam, embedding
+
+    def detect(self, radiograph: Radiograph, *, operating_point: str | None = None) -> Finding:
+        """Judge one radiograph. `Finding.seconds` counts from the call.
+
+        Raises
+        ------
+        NotARadiographError
+            If the pixels are blank or not finite.
+        InputError
+            If the network's answer is not finite.
+        PackageError
+            If the package has no such operating point.
+        """
+        point = self.package.operating_point(operating_point)
+        return self._judge(radiograph, point, started=perf_counter())
+
+    def detect_many(
+        self,
+        sources: Iterable[str | Path | bytes | Dataset],
+        *,
+        operating_point: str | None = None,
+        jobs: int = 1,
+        on_finding: Callable[[Radiograph, Finding], None] | None = None,
+    ) -> Iterator[Outcome]:
+        """Read and judge many inputs: one Outcome for each, in their order.
+
+        Whatever goes wrong with one input becomes its Rejection. Inputs are taken from `sources`
+        as they are needed, a few ahead of the results, so that it may be endless.
+
+        Parameters
+        ----------
+        sources : iterable of str, Path, bytes or pydicom.Dataset
+            What `read_radiograph` takes. Paths name themselves; others are called ``input N``,
+            from 1.
+        operating_point : str, optional
+            The package's default if not given.
+        jobs : int
+            Inputs worked on at once, in threads.
+        on_finding : callable, optional
+            Called in those threads with each radiograph and its finding, to draw an overlay for
+            example, while the pixels are at hand. What it raises ends the run.
+
+        Raises
+        ------
+        PackageError
+            If the package has no such operating point; before the first input is read.
+        ValueError
+            If `jobs` is below 1.
+        """
+        if jobs < 1:
+            raise ValueError("jobs must be at least 1")
+        point = self.package.operating_point(operating_point)
+        named = ((source, _name(source, n)) for n, source in enumerate(sources, start=1))
+
+        def work(item: tuple[str | Path | bytes | Dataset, str]) -> Outcome:
+            return self._read_and_judge(*item, point, on_finding)
+
+        return map(work, named) if jobs == 1 else _in_threads(work, named, jobs)
+
+    def _read_and_judge(
+        self,
+        source: str | Path | bytes | Dataset,
+        name: str,
+        point: OperatingPoint,
+        on_finding: Callable[[Radiograph, Finding], None] | None,
+    ) -> Outcome:
+        started = perf_counter()
+        try:
+            radiograph = read_radiograph(
+                source, name=name, minimum_side=self.package.preprocess.working_side
+            )
+            finding = self._judge(radiograph, point, started=started)
+        except InputError as error:
+            return self._reject(name, error.reason, point, started)
+        except Exception as error:  # a codec's bug or lack of memory must not lose the batch
+            reason = f"unexpected {type(error).__name__}: {_one_line(error)}"
+            return self._reject(name, reason, point, started)
+        if on_finding:
+            on_finding(radiograph, finding)
+        return finding
+
+    def _reject(self, name: str, reason: str, point: OperatingPoint, started: float) -> Rejection:
+        return Rejection(
+            source=name,
+            reason=reason,
+            operating_point=point.name,
+            model=self.package.name,
+            version=self.package.version,
+            seconds=perf_counter() - started,
+        )
+
+    def _judge(self, radiograph: Radiograph, point: OperatingPoint, *, started: float) -> Finding:
+        if not np.isfinite(radiograph.pixels).all():
+            raise NotARadiographError(radiograph.source, "holds pixels that are not finite")
+        square = self.package.preprocess(radiograph.pixels)
+        if square.min() == square.max():
+            raise NotARadiographError(radiograph.source, "blank: all pixels are equal")
+        logit, cam, embedding = self.infer(square[None, None])
+        if not all(np.isfinite(output).all() for output in (logit, cam, embedding)):
+            raise InputError(radiograph.source, "the network's answer is not finite")
+        probability = self.package.calibration(float(logit[0]))
+        return Finding(
+            source=radiograph.source,
+            probability=probability,
+            flagged=probability >= point.threshold,
+            threshold=point.threshold,
+            operating_point=point.name,
+            model=self.package.name,
+            version=self.package.version,
+            seconds=perf_counter() - started,
+            heatmap=cam[0],
+            embedding=embedding[0],
+        )
+
+    def _try_out(self, path: Path) -> None:
+        """Run the graph on two blank squares: the declared shapes may be wrong or missing."""
+        size = self.package.preprocess.size
+        try:
+            outputs = self.infer(np.zeros((2, 1, size, size), np.uint8))
+        except Exception as error:
+            raise PackageFormatError(f"{path}: cannot run ({_one_line(error)})") from error
+        for (name, rank), output in zip(_OUTPUTS.items(), outputs, strict=True):
+            if output.ndim != rank or len(output) != 2 or output.size == 0:
+                raise PackageFormatError(f"{path}: {name} came out with shape {output.shape}")
+
+
+def _check_signature(session: Any, size: int, path: Path) -> None:
+    """Raise a `PackageFormatError` unless names, types and declared shapes are the contract's."""
+    inputs = {item.name: item for item in session.get_inputs()}
+    outputs = {item.name: item for item in session.get_outputs()}
+    if set(inputs) != {"pixels"} or set(outputs) != set(_OUTPUTS):
+        raise PackageFormatError(
+            f"{path}: has {', '.join(inputs)} -> {', '.join(outputs)}; "
+            f"expected pixels -> {', '.join(_OUTPUTS)}"
+        )
+    pixels = inputs["pixels"]
+    wrong_sides = [
+        got
+        for got, wanted in zip(pixels.shape[1:], (1, size, size), strict=False)
+        if isinstance(got, int) and got != wanted
+    ]
+    if pixels.type != "tensor(uint8)" or len(pixels.shape) != 4 or wrong_sides:
+        raise PackageFormatError(
+            f"{path}: pixels is {pixels.type} {pixels.shape}; "
+            f"expected tensor(uint8) [n, 1, {size}, {size}]"
+        )
+    for name, item in outputs.items():
+        if item.type != "tensor(float)":
+            raise PackageFormatError(f"{path}: {name} is {item.type}, expected tensor(float)")
+
+
+def _in_threads(
+    work: Callable[[Item], Outcome], items: Iterator[Item], jobs: int
+) -> Iterator[Outcome]:
+    """Map `work` over `items` in `jobs` threads, in order, taking only a few items ahead."""
+    pool = ThreadPoolExecutor(jobs, thread_name_prefix="lungflag-detect")
+    try:
+        pending = deque(pool.submit(work, item) for item in islice(items, jobs * _LOOK_AHEAD))
+        while pending:
+            outcome = pending.popleft().result()
+            pending.extend(pool.submit(work, item) for item in islice(items, 1))
+            yield outcome
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def usable_cpus() -> int:
+    """Return the number of CPUs that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _name(source: object, number: int) -> str:
+    return str(source) if isinstance(source, str | Path) else f"input {number}"
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300] or "no further word"
