@@ -4,7 +4,7 @@
         --weights ../shared/weights/mobilenetv2_100_imagenet.safetensors --out out/cv
 
 Every fold trains all its epochs and is judged once, at the end: its held-out patients choose
-nothing. Results: OUT/crossvalidation.json and a table on the terminal.
+nothing. Results: a JSON file in OUT and a table on the terminal.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def held_out(recipe: Recipe, data: CachedData, fold: int, run: Path) -> list[dic
     ]  # fmt: skip
 
 
-def summary(rows: list[dict[str, Any]], folds: int) -> dict[str, Any]:
+def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Return AUROC by fold, and sensitivity and specificity at probability 0.5."""
     positive = np.array([row["positive"] for row in rows])
     logit = np.array([row["logit"] for row in rows])
@@ -67,7 +67,7 @@ def summary(rows: list[dict[str, Any]], folds: int) -> dict[str, Any]:
     return {
         "n": len(rows),
         "auroc": [
-            float(roc_auc_score(positive[fold == k], logit[fold == k])) for k in range(folds)
+            float(roc_auc_score(positive[fold == k], logit[fold == k])) for k in np.unique(fold)
         ],
         "sensitivity": float((logit[positive] >= 0).mean()),
         "specificity": float((logit[~positive] < 0).mean()),
@@ -83,6 +83,8 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--cache", type=Path, default=Path(".cache/lungflag"))
     parser.add_argument("--only", nargs="*", help="systems to run; all by default")
+    parser.add_argument("--run-folds", type=int, nargs="*", help="folds to run; all by default")
+    parser.add_argument("--summary", default="crossvalidation.json", help="file name in OUT")
     options = parser.parse_args()
     manifest = add_folds(open_data(options.data), folds=options.folds, seed=1)
     data = cache_images(manifest, Preprocess(), options.cache)
@@ -91,13 +93,13 @@ def main() -> None:
         if options.only and name not in options.only:
             continue
         rows = []
-        for fold in range(options.folds):
+        for fold in options.run_folds or range(options.folds):
             file = options.out / f"{name}-{fold}.json"
             if not file.exists():
                 found = held_out(recipe, data, fold, options.out / f"{name}-{fold}")
                 file.write_text(json.dumps(found))
             rows += json.loads(file.read_text())
-        results[name] = {"recipe": recipe.to_dict(), **summary(rows, options.folds)}
+        results[name] = {"recipe": recipe.to_dict(), **summary(rows)}
         figures = results[name]
         print(
             f"{name:11} AUROC {' '.join(f'{a:.4f}' for a in figures['auroc'])} "
@@ -106,7 +108,7 @@ def main() -> None:
             f"accuracy {figures['accuracy']:.4f} n={figures['n']}",
             flush=True,
         )
-    (options.out / "crossvalidation.json").write_text(json.dumps(results, indent=1) + "\n")
+    (options.out / options.summary).write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -42,7 +42,10 @@ class Preprocess:
         )
         low, high = np.percentile(resized, (self.low, self.high))
         scale = 255.0 / (high - low) if high > low else 0.0
-        return np.clip(np.rint((resized - low) * scale), 0, 255).astype(np.uint8)
+        square: NDArray[np.uint8] = np.clip(np.rint((resized - low) * scale), 0, 255).astype(
+            np.uint8
+        )
+        return square
 
     @property
     def working_side(self) -> int:

@@ -24,7 +24,7 @@ def evaluate(
     split: Annotated[
         str | None,
         typer.Option(
-            help="train, tune, test or all. [default: test, else tune, else all]",
+            help="train, tune, test or all. By default test, else tune, else all.",
             show_default=False,
         ),
     ] = None,

@@ -43,14 +43,14 @@ def train(
     ] = 0.3,
     precision: Annotated[str, typer.Option(help="bf16-mixed or 32-true.")] = "bf16-mixed",
     seed: Annotated[int, typer.Option(help="Fixes split, order and augmentation.")] = 1,
-    name: Annotated[str, typer.Option(help="Name of the package [default: the folder's].")] = "",
+    name: Annotated[str, typer.Option(help="Name of the package; the folder's by default.")] = "",
     version: Annotated[str, typer.Option(help="Version of the package.")] = "1.0.0",
     licence: Annotated[
         str, typer.Option(help="Licence of the images, for the card.")
     ] = "not stated",
     citation: Annotated[str, typer.Option(help="Citation of the images, for the card.")] = "",
     run: Annotated[
-        Path | None, typer.Option(help="Folder of checkpoints and logs [default: OUT.run].")
+        Path | None, typer.Option(help="Folder of checkpoints and logs; OUT.run by default.")
     ] = None,
     fresh: Annotated[
         bool, typer.Option("--restart", help="Forget the checkpoints of an earlier run.")

@@ -81,7 +81,9 @@ def make_package(
                 **{p: installed(p) for p in ("lungflag", "torch", "timm", "lightning", "onnx")},
             },
         },
-        training_data=_training_data(data.images, licence, citation),
+        training_data=_training_data(
+            [image for image in data.images if image.row.split == "train"], licence, citation
+        ),
     )
     return package.write(out, graph=graph, card=_card(package))
 
