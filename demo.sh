@@ -4,7 +4,8 @@ set -euo pipefail
 bin=${BIN:-.venv/bin}
 out=${1:-demo}
 "$bin/lungflag" data phantom "$out/studies" --n 12 --format dicom
-"$bin/lungflag" detect "$out/studies" --model phantom --table "$out/findings.csv" --overlays "$out/overlays"
+"$bin/lungflag" detect "$out/studies" --model phantom --operating-point balanced \
+    --table "$out/findings.csv" --overlays "$out/overlays"
 cat <<END
 
 The table is in $out/findings.csv, the pictures are in $out/overlays.

@@ -1,0 +1,70 @@
+"""The packages in the wheel: small, whole, and doing on images what their cards say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from lungflag.detector import DEFAULT_MODEL, Detector
+from lungflag.outcome import Finding
+from lungflag.package import ModelPackage, find_package, shipped_packages
+from lungflag.phantom import make_phantom
+from lungflag.radiograph import Radiograph
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MEGABYTE = 2**20
+
+
+def test_two_packages_ship_and_are_small() -> None:
+    assert shipped_packages() == ("guangzhou", "phantom")
+    assert DEFAULT_MODEL == "guangzhou"
+    sizes = {
+        name: sum(file.stat().st_size for file in find_package(name).iterdir())
+        for name in shipped_packages()
+    }
+    assert sizes["guangzhou"] < 15 * MEGABYTE
+    assert sizes["phantom"] < 2 * MEGABYTE
+
+
+@pytest.mark.parametrize("name", ["guangzhou", "phantom"])
+def test_provenance_is_complete(name: str) -> None:
+    package = ModelPackage.read(find_package(name))
+    assert {"triage", "balanced", "rule-in"} == {p.name for p in package.operating_points}
+    assert package.provenance["parity"]["largest_logit_difference"] < 1e-3
+    assert package.provenance["recipe"]["patience"] == 0  # no held-out image chose the epoch
+    (data,) = package.training_data
+    assert data["licence"] in {"CC BY 4.0", "Apache-2.0"}
+    assert "Limits" in package.card()
+
+
+def test_parity_of_the_real_detector_was_measured_on_enough_images() -> None:
+    package = ModelPackage.read(find_package("guangzhou"))
+    assert package.provenance["parity"]["images"] >= 200
+
+
+@pytest.mark.slow
+def test_the_phantom_package_knows_new_phantoms() -> None:
+    """Seeds far from those it was trained on (1001 to 2200)."""
+    detector = Detector.load("phantom")
+    phantoms = [make_phantom(seed, pneumonia=seed % 2 == 1, size=256) for seed in range(60)]
+    findings = [detector.detect(Radiograph(p.pixels, f"seed {p.seed}")) for p in phantoms]
+    labels = [p.label == "pneumonia" for p in phantoms]
+    assert roc_auc_score(labels, [f.probability for f in findings]) > 0.8
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_the_real_detector_on_full_resolution_films(shared: Path) -> None:
+    """Mostly films that it was trained on in a smaller version: a check of the way in, no proof."""
+    films = sorted((shared / "data" / "originals").rglob("*.jpeg"))[::4]
+    outcomes = list(Detector.load("guangzhou", threads=1).detect_many(films, jobs=2))
+    assert all(isinstance(outcome, Finding) for outcome in outcomes)
+    flagged = np.array([isinstance(o, Finding) and o.flagged for o in outcomes])
+    positive = np.array(["PNEUMONIA" in str(film) for film in films])
+    assert flagged[positive].mean() >= 0.95
+    assert flagged[~positive].mean() <= 0.15
