@@ -1,47 +1,22 @@
 from __future__ import annotations
 
 import json
-import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from lungflag.cli import main
+from tests.cli.commands import Command
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@dataclass(frozen=True)
-class Ran:
-    code: int
-    out: str
-    err: str
-
-
-class Command:
-    """`lungflag data audit` in this process, with what it printed and its exit code."""
-
-    def __init__(self, patch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]) -> None:
-        self.patch, self.capture = patch, capture
-
-    def __call__(self, *arguments: object) -> Ran:
-        self.patch.setattr(sys, "argv", ["lungflag", "data", "audit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        code = stop.value.code
-        assert isinstance(code, int | None)
-        captured = self.capture.readouterr()
-        return Ran(code or 0, captured.out, captured.err)
-
-
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     monkeypatch.setenv("COLUMNS", "200")
-    return Command(monkeypatch, capsys)
+    return Command(("data", "audit"), monkeypatch, capsys)
 
 
 def draw(path: Path, seed: int) -> None:

@@ -4,7 +4,6 @@ import csv
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,38 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lungflag.cli import main
+from tests.cli.commands import Command
 
 if TYPE_CHECKING:
     from lungflag.package import ModelPackage
 
 
-@dataclass(frozen=True)
-class Ran:
-    code: int
-    out: str
-    err: str
-
-
-class Command:
-    """`lungflag evaluate` in this process, with what it printed and its exit code."""
-
-    def __init__(self, patch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]) -> None:
-        self.patch, self.capture = patch, capture
-
-    def __call__(self, *arguments: object) -> Ran:
-        self.patch.setattr(sys, "argv", ["lungflag", "evaluate", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        code = stop.value.code
-        assert isinstance(code, int | None)
-        captured = self.capture.readouterr()
-        return Ran(code or 0, captured.out, captured.err)
-
-
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
+    return Command(("evaluate",), monkeypatch, capsys)
 
 
 def picture(path: Path, bright: float) -> None:
