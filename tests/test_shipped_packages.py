@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from lungflag.detector import DEFAULT_MODEL, Detector
@@ -55,6 +56,19 @@ def test_the_phantom_package_knows_new_phantoms() -> None:
     findings = [detector.detect(Radiograph(p.pixels, f"seed {p.seed}")) for p in phantoms]
     labels = [p.label == "pneumonia" for p in phantoms]
     assert roc_auc_score(labels, [f.probability for f in findings]) > 0.8
+    # Pointing game (Zhang et al., ECCV 2016): the map's peak lies within the known consolidation.
+    hits = [
+        bool(phantom.mask[_peak(finding, phantom.mask.shape)])
+        for phantom, finding in zip(phantoms, findings, strict=True)
+        if phantom.label == "pneumonia" and finding.flagged
+    ]
+    assert np.mean(hits) > 0.6
+
+
+def _peak(finding: Finding, shape: tuple[int, ...]) -> tuple[int, ...]:
+    rows, columns = shape
+    image = Image.fromarray(finding.heatmap).resize((columns, rows), Image.Resampling.BICUBIC)
+    return tuple(int(i) for i in np.unravel_index(np.asarray(image).argmax(), shape))
 
 
 @pytest.mark.slow

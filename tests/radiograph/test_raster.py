@@ -36,13 +36,17 @@ def pixels(data: bytes, minimum_side: int | None = None) -> np.ndarray[Any, np.d
     return read_radiograph(data, name="film", minimum_side=minimum_side).pixels
 
 
-@pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP"])
-@pytest.mark.parametrize("mode", ["L", "P", "RGB", "RGBA", "LA", "CMYK"])
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [
+        *(("PNG", mode) for mode in ("L", "P", "RGB", "RGBA", "LA")),
+        *(("TIFF", mode) for mode in ("L", "P", "RGB", "RGBA", "LA", "CMYK")),
+        *(("BMP", mode) for mode in ("L", "P", "RGB", "RGBA")),
+    ],
+)
 def test_eight_bits_of_grey_are_the_same_whichever_way_they_are_stored(
     kind: str, mode: str
 ) -> None:
-    if (kind, mode) in {("PNG", "CMYK"), ("BMP", "LA"), ("BMP", "CMYK")}:
-        pytest.skip("no such file")
     image = GREY.convert("L") if mode == "P" else GREY.convert(mode)
     if mode == "P":
         image.putpalette([level for level in range(256) for _ in range(3)])

@@ -12,6 +12,8 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
+from lungflag.training.alignment import Aligned
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -25,7 +27,7 @@ OUTPUTS = ("logit", "cam", "embedding")
 class _FromBytes(nn.Module):
     """The graph's shape: uint8 in, three outputs."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
@@ -35,8 +37,8 @@ class _FromBytes(nn.Module):
 
 
 def to_onnx(network: Network, image_size: int) -> bytes:
-    """Return `network` as a serialised ONNX model with a free batch size."""
-    model = _FromBytes(network.cpu().eval())
+    """Return `network`, its map aligned, as a serialised ONNX model with a free batch size."""
+    model = _FromBytes(Aligned(network, image_size)).cpu().eval()
     example = torch.zeros((2, 1, image_size, image_size), dtype=torch.uint8)
     with warnings.catch_warnings():
         # The exporter warns of its own internals' deprecations; nothing a caller could mend.
