@@ -76,6 +76,7 @@ def train(
 
     from lungflag.data.sources import open_data
     from lungflag.preprocess import Preprocess
+    from lungflag.training.backbones import build_network
     from lungflag.training.cache import cache_images
     from lungflag.training.fit import default_workers, fit, restart, with_tune_split
     from lungflag.training.packaging import make_package
@@ -88,6 +89,8 @@ def train(
         class_weighting=class_weighting, ema=ema, patience=patience, augment=augment,
         crop_scale=crop_scale, precision=precision, seed=seed,
     )  # fmt: skip
+    # A wrong name or file shows before the images are decoded, not after.
+    build_network(backbone, weights=weights, image_size=image_size)
     run = run or out.with_name(f"{out.name}.run")
     if fresh:
         restart(run)
