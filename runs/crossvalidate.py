@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
 from lungflag.data.sources import open_data
 from lungflag.data.split import add_folds
+from lungflag.evaluation.intervals import Estimate, estimate
+from lungflag.evaluation.metrics import Cases
 from lungflag.preprocess import Preprocess
 from lungflag.training.cache import CachedData, CachedImage, cache_images
 from lungflag.training.export import run_torch
@@ -59,20 +60,33 @@ def held_out(recipe: Recipe, data: CachedData, fold: int, run: Path) -> list[dic
     ]  # fmt: skip
 
 
-def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return AUROC by fold, and sensitivity and specificity at probability 0.5."""
-    positive = np.array([row["positive"] for row in rows])
-    logit = np.array([row["logit"] for row in rows])
-    fold = np.array([row["fold"] for row in rows])
+def summary(rows: list[dict[str, Any]], patients: dict[str, str]) -> dict[str, Any]:
+    """Return each figure with its 95% interval: AUROC by fold, the others at probability 0.5."""
+
+    def cases(chosen: list[dict[str, Any]]) -> Cases:
+        probability = 1 / (1 + np.exp(-np.array([row["logit"] for row in chosen])))
+        _, patient = np.unique([patients[row["image"]] for row in chosen], return_inverse=True)
+        positive = np.array([row["positive"] for row in chosen])
+        return Cases(positive, probability, probability >= 0.5, patient)
+
+    def figure(found: Estimate) -> list[float | None]:
+        return [found.value, found.low, found.high]
+
+    whole = estimate(cases(rows))
+    folds = sorted({row["fold"] for row in rows})
     return {
         "n": len(rows),
         "auroc": [
-            float(roc_auc_score(positive[fold == k], logit[fold == k])) for k in np.unique(fold)
+            figure(estimate(cases([row for row in rows if row["fold"] == k]))["auroc"])
+            for k in folds
         ],
-        "sensitivity": float((logit[positive] >= 0).mean()),
-        "specificity": float((logit[~positive] < 0).mean()),
-        "accuracy": float(((logit >= 0) == positive).mean()),
+        **{name: figure(whole[name]) for name in ("sensitivity", "specificity", "accuracy")},
     }
+
+
+def told(figure: list[float]) -> str:
+    value, low, high = figure
+    return f"{value:.4f} ({low:.4f} to {high:.4f})"
 
 
 def main() -> None:
@@ -88,6 +102,7 @@ def main() -> None:
     options = parser.parse_args()
     manifest = add_folds(open_data(options.data), folds=options.folds, seed=1)
     data = cache_images(manifest, Preprocess(), options.cache)
+    patients = {row.path.name: row.patient for row in manifest}
     results = {}
     for name, recipe in systems(options.weights).items():
         if options.only and name not in options.only:
@@ -99,15 +114,15 @@ def main() -> None:
                 found = held_out(recipe, data, fold, options.out / f"{name}-{fold}")
                 file.write_text(json.dumps(found))
             rows += json.loads(file.read_text())
-        results[name] = {"recipe": recipe.to_dict(), **summary(rows)}
+        results[name] = {"recipe": recipe.to_dict(), **summary(rows, patients)}
         figures = results[name]
         print(
-            f"{name:11} AUROC {' '.join(f'{a:.4f}' for a in figures['auroc'])} "
-            f"mean {np.mean(figures['auroc']):.4f}  at 0.5: sensitivity "
-            f"{figures['sensitivity']:.4f} specificity {figures['specificity']:.4f} "
-            f"accuracy {figures['accuracy']:.4f} n={figures['n']}",
-            flush=True,
+            f"{name}, n={figures['n']}, mean AUROC {np.mean([a[0] for a in figures['auroc']]):.4f}"
         )
+        for auroc in figures["auroc"]:
+            print(f"  AUROC of a fold {told(auroc)}")
+        for what in ("sensitivity", "specificity", "accuracy"):
+            print(f"  {what} at 0.5 {told(figures[what])}", flush=True)
     (options.out / options.summary).write_text(json.dumps(results, indent=1) + "\n")
 
 
