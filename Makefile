@@ -42,7 +42,7 @@ test: lint
 	$(BIN)/pytest -q -n 2 --durations=10
 
 proof: $(VENV)/.full
-	$(BIN)/pytest -q -n 2 -p no:timeout --hypothesis-profile=proof
+	$(BIN)/pytest -q -n 2 --timeout=0 --hypothesis-profile=proof
 
 bench: $(VENV)/.full
 	$(BIN)/python benchmarks/run.py
