@@ -153,6 +153,13 @@ def test_tuning_patients_are_set_aside_where_none_are(phantoms: Manifest) -> Non
     assert len(with_tune_split(tested, seed=1)) == len(rows) - 2
 
 
+def test_rows_without_a_split_are_not_lost_silently(phantoms: Manifest) -> None:
+    first, *others = phantoms.rows
+    unplaced = Row(first.path, first.label, first.patient, "", first.source)
+    with pytest.raises(TrainingError, match=r"0\.png: 1 row has no split.*lungflag data split"):
+        with_tune_split(Manifest((unplaced, *others)), seed=1)
+
+
 @pytest.mark.slow
 @pytest.mark.shared
 def test_torch_and_onnx_agree_on_real_radiographs(shared: Path, tmp_path: Path) -> None:
