@@ -62,10 +62,19 @@ def with_tune_split(manifest: Manifest, seed: int) -> Manifest:
     ------
     ManifestError
         If no rows are left to train on.
+    TrainingError
+        If some rows are for tuning and others have no split at all.
     """
     known = manifest.where(lambda row: row.split != "test")
     if any(row.split == "tune" for row in known):
-        return known.where(lambda row: row.split in ("train", "tune"))
+        unplaced = [row for row in known if not row.split]
+        if unplaced:
+            count = "1 row has" if len(unplaced) == 1 else f"{len(unplaced)} rows have"
+            raise TrainingError(
+                f"{unplaced[0].path}: {count} no split, and others are set aside for tuning; "
+                "`lungflag data split` places every row"
+            )
+        return known
     return split_by_patient(known, tune=TUNE_SHARE, test=0.0, seed=seed)
 
 
