@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
     Value = TypeVar("Value", bound=DataclassInstance)
 
-_TYPES: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float)}
+_TYPES: dict[str, tuple[type, ...]] = {
+    "bool": (bool,),
+    "str": (str,),
+    "int": (int,),
+    "float": (int, float),
+}
 
 
 def seal(record: Mapping[str, Any]) -> bytes:

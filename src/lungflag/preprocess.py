@@ -27,11 +27,15 @@ class Preprocess:
         Side of the square in pixels.
     low, high : float
         Percentiles of the resized pixels that become 0 and 255.
+    equalise : bool
+        Equalise the histogram instead of leaving it stretched: every radiograph then has the same
+        one, so that exposure, window and characteristic curve say nothing.
     """
 
     size: int = 224
     low: float = 0.5
     high: float = 99.5
+    equalise: bool = False
 
     def __call__(self, pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Return an array of shape (size, size) for `pixels` of shape (rows, columns)."""
@@ -45,7 +49,7 @@ class Preprocess:
         square: NDArray[np.uint8] = np.clip(np.rint((resized - low) * scale), 0, 255).astype(
             np.uint8
         )
-        return square
+        return _equalised(square) if self.equalise else square
 
     @property
     def working_side(self) -> int:
@@ -60,3 +64,11 @@ class Preprocess:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields, for `package.json`."""
         return asdict(self)
+
+
+def _equalised(square: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return `square` with each level moved to the share of pixels below it, half its own in."""
+    count = np.bincount(square.ravel(), minlength=256)
+    share = (count.cumsum() - count / 2) / square.size
+    levels: NDArray[np.uint8] = np.rint(255 * share).astype(np.uint8)
+    return levels[square]
