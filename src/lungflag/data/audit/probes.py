@@ -69,17 +69,47 @@ def combined_probe(measured: Sequence[Measurement]) -> Probe | None:
     MissingExtraError
         Without scikit-learn (extra ``evidence``).
     """
-    feature, extra = "the combined shortcut probe", "evidence"
+    positive, clusters = _labels(measured)
+    values = np.array([one.features for one in measured])
+    scores = probe_scores(values, positive, clusters)
+    if scores is None:
+        return None
+    return Probe(COMBINED, *clustered_auc(scores, positive, clusters), higher_in="")
+
+
+def probe_scores(
+    values: NDArray[np.floating], positive: NDArray[np.bool_], clusters: NDArray[np.intp]
+) -> NDArray[np.float64] | None:
+    """Return out-of-fold scores of a logistic regression, or None where it cannot be fitted.
+
+    Parameters
+    ----------
+    values : NDArray[np.floating]
+        Shape (n, d); standardised within each training part.
+    positive : NDArray[np.bool_]
+        Shape (n,): what to predict.
+    clusters : NDArray[np.intp]
+        Shape (n,): the patient's number. No patient is on both sides of a fold.
+
+    Returns
+    -------
+    NDArray[np.float64] or None
+        Shape (n,); None if a class has fewer than two patients.
+
+    Raises
+    ------
+    MissingExtraError
+        Without scikit-learn (extra ``evidence``).
+    """
+    feature, extra = "a shortcut probe", "evidence"
     linear = require("sklearn.linear_model", feature=feature, extra=extra)
     selection = require("sklearn.model_selection", feature=feature, extra=extra)
     pipeline = require("sklearn.pipeline", feature=feature, extra=extra)
     preprocessing = require("sklearn.preprocessing", feature=feature, extra=extra)
 
-    positive, clusters = _labels(measured)
     folds = min(FOLDS, len(np.unique(clusters[positive])), len(np.unique(clusters[~positive])))
     if folds < 2:
         return None
-    values = np.stack([one.features for one in measured])
     scores = np.zeros(len(values))
     splitter = selection.StratifiedGroupKFold(folds, shuffle=True, random_state=0)
     for fitted, held in splitter.split(values, positive, clusters):
@@ -89,7 +119,7 @@ def combined_probe(measured: Sequence[Measurement]) -> Probe | None:
             preprocessing.StandardScaler(), linear.LogisticRegression(max_iter=1000)
         )
         scores[held] = model.fit(values[fitted], positive[fitted]).decision_function(values[held])
-    return Probe(COMBINED, *clustered_auc(scores, positive, clusters), higher_in="")
+    return scores
 
 
 def clustered_auc(
