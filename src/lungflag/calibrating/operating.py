@@ -1,14 +1,13 @@
-"""Calibration and operating points, set by rule on the tuning split before any test is opened."""
+"""Operating points, set by rule before any test is opened."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_curve
 
-from lungflag.calibration import Calibration, OperatingPoint
+from lungflag.calibration import OperatingPoint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,20 +15,13 @@ if TYPE_CHECKING:
 DEFAULT_OPERATING_POINT = "triage"
 
 
-def fit_calibration(logits: NDArray[np.float32], positive: NDArray[np.bool_]) -> Calibration:
-    """Return Platt scaling for `logits` (n,) whose reference standard is `positive` (n,).
-
-    The slope is lightly regularised, so that classes which separate perfectly stay finite.
-    """
-    model = LogisticRegression(C=10.0).fit(logits[:, None], positive)
-    slope = max(float(model.coef_[0, 0]), 1e-3)  # a useless network must not turn the ranking round
-    return Calibration(slope=slope, intercept=float(model.intercept_[0]))
-
-
 def set_operating_points(
-    probabilities: NDArray[np.float64], positive: NDArray[np.bool_]
+    probabilities: NDArray[np.float64], positive: NDArray[np.bool_], *, age_group: str = ""
 ) -> tuple[OperatingPoint, ...]:
-    """Return ``triage``, ``balanced`` and ``rule-in`` for calibrated `probabilities` (n,)."""
+    """Return ``triage``, ``balanced`` and ``rule-in`` for calibrated `probabilities` (n,).
+
+    They are for patients of `age_group`; for everyone where it is empty.
+    """
     fall_out, sensitivity, thresholds = roc_curve(positive, probabilities, drop_intermediate=False)
     specificity = 1 - fall_out
     choices = {
@@ -54,6 +46,7 @@ def set_operating_points(
             sensitivity=float(sensitivity[index]),
             specificity=float(specificity[index]),
             n=len(positive),
+            age_group=age_group,
         )
         for name, (rule, index) in choices.items()
     )
