@@ -121,6 +121,36 @@ def test_another_operating_point(
     assert record["operating_point"] == {"name": "triage", "threshold": 0.4}
 
 
+def test_the_report_and_the_shift_bench(
+    command: Command, package: Path, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "images" / "test-normal-0.png").unlink()
+    folder = tmp_path / "new" / "report"
+    ran = command(
+        *(package, data, "--by", "subtype", "--report", folder, "--shift", "--shift-images", "4"),
+        *("--json", tmp_path / "figures.json"),
+    )
+    assert ran.code == 1
+    assert f"report           {folder / 'index.html'}" in ran.out
+    assert "Shift bench on 4 images" in ran.out
+    assert sorted(path.name for path in folder.iterdir()) == ["index.html", "report.json"]
+    record = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert record == json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
+    assert record["shift"]["images"] == 4
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    assert page.count("data:image/jpeg;base64,") == 2 * 10
+    assert "Grey levels alone" in page
+
+
+def test_several_sources_are_told_apart_unasked(
+    command: Command, package: Path, data: Path
+) -> None:
+    lines = data.read_text(encoding="utf-8").splitlines()
+    sources = ["source", *(("here", "there")[i % 2] for i in range(len(lines) - 1))]
+    data.write_text("\n".join(map(",".join, zip(lines, sources, strict=True))), encoding="utf-8")
+    assert "By source" in command(package, data).out
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
@@ -129,6 +159,7 @@ def test_another_operating_point(
         (("--by", "sex"), "no column 'sex' to group by; there are source, subtype"),
         (("--json", "manifest.csv/out.json"), "manifest.csv/out.json: cannot be written"),
         (("--predictions", "images"), "images: cannot be written"),
+        (("--report", "manifest.csv"), "manifest.csv: cannot hold the report"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_exit_code_2(
@@ -151,8 +182,10 @@ def test_all_images_rejected_is_an_error_and_the_predictions_are_kept(
 ) -> None:
     for path in (tmp_path / "images").iterdir():
         path.write_text("not an image", encoding="utf-8")
-    ran = command(package, data, "--predictions", tmp_path / "out.csv")
+    folder = tmp_path / "report"
+    ran = command(package, data, "--predictions", tmp_path / "out.csv", "--report", folder)
     assert ran.code == 2
+    assert not list(folder.iterdir())
     assert "none of 11 images could be judged" in ran.err
     assert (tmp_path / "out.csv").read_text(encoding="utf-8").count("rejection") == 11
 
@@ -163,7 +196,8 @@ def test_help_loads_no_statistics() -> None:
         "from lungflag.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "heavy = {'scipy', 'sklearn', 'torch', 'onnxruntime'} & set(sys.modules)\n"
+        "heavy = {'scipy', 'sklearn', 'matplotlib', 'jinja2', 'torch', 'onnxruntime'}\n"
+        "heavy &= set(sys.modules)\n"
         "sys.exit(f'loaded {heavy}' if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

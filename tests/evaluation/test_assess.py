@@ -18,7 +18,9 @@ from lungflag.evaluation import (
     check_columns,
     choose_split,
     document,
+    judged_cases,
     predict,
+    trace,
     write_predictions,
 )
 
@@ -36,7 +38,7 @@ def judged(name: str, probability: float, **more: str) -> Prediction:
 
 
 def rejected(name: str, reason: str = "blank", **more: str) -> Prediction:
-    return Prediction(row(name, **more), None, None, reason)
+    return Prediction(row(name, **more), None, None, reason, "unreadable")
 
 
 SOME = (
@@ -148,6 +150,9 @@ def test_predictions_are_written_one_row_an_image(tmp_path: Path) -> None:
         "flagged": "true",
         "outcome": "finding",
         "reason": "",
+        "code": "",
+        "age_group": "",
+        "marks": "",
     }
     assert list(rows[-1].values()) == [
         "n-torn.png",
@@ -157,16 +162,27 @@ def test_predictions_are_written_one_row_an_image(tmp_path: Path) -> None:
         "",
         "rejection",
         "truncated",
+        "unreadable",
+        "",
+        "",
     ]
 
 
 def test_the_document_is_strict_json_with_the_documented_keys(tiny_package: ModelPackage) -> None:
+    some = [*SOME, rejected("p-odd", kind="fungus")]
     record = document(
-        assess([*SOME, rejected("p-odd", kind="fungus")], by=["kind"], resamples=300, seed=6),
+        assess(
+            some,
+            by=["kind"],
+            operating_points=tiny_package.operating_points,
+            resamples=300,
+            seed=6,
+        ),
         package=tiny_package,
         operating_point=OperatingPoint("balanced", 0.5, "", 0.9, 0.9, 10),
         data="manifest.csv",
         split="test",
+        curves=trace(judged_cases([one for one in some if one.judged]), resamples=50),
     )
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     assert set(record["metrics"]) == set(METRICS)
@@ -179,8 +195,13 @@ def test_the_document_is_strict_json_with_the_documented_keys(tiny_package: Mode
         "true_negative": 6,
     }
     assert record["rejected"][0]["reason"] == "blank"
+    assert [point["name"] for point in record["operating_points"]] == ["triage", "balanced"]
+    assert record["hardest"]["normal"][0]["path"] == "n-false.png"
+    assert record["hardest"]["pneumonia"][0]["path"] == "p-missed.png"
+    assert record["cohort"]["rejected_by_code"] == {"unreadable": {"normal": 1, "pneumonia": 2}}
     told = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
-    for key in _keys(record) - {""}:
+    assert record["shift"] is None
+    for key in _keys({**record, "cohort": {**record["cohort"], "rejected_by_code": {}}}) - {""}:
         assert f"`{key}`" in told, key
 
 

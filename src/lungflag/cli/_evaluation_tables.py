@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.table import Table
@@ -39,8 +39,9 @@ def show(
     operating_point: OperatingPoint,
     data: str,
     split: str,
+    shift: Mapping[str, Any] | None = None,
 ) -> None:
-    """Print the evaluation to standard output."""
+    """Print the evaluation, and the shift bench as JSON values, to standard output."""
     count = evaluation.count
     judged, rejected = sum(count.judged.values()), sum(count.rejected.values())
     rows = "all rows" if split == "all" else f"split {split!r}"
@@ -52,16 +53,23 @@ def show(
     say(f"data             {data}, {rows}: {count.images} images of {count.patients} patients")
     say(f"judged           {judged} ({_labels(count.judged)})")
     say(f"rejected         {rejected} ({_labels(count.rejected)})")
+    for mark, images in evaluation.cohort.marked.items():
+        say(f"marked           {images} x {mark}")
     for warning in evaluation.warnings:
         say(f"WARNING          {warning}")
     _print(_metrics("Judged images", evaluation.metrics))
+    _print(_metrics("Calibration of the probability", _calibration(evaluation)))
     _print(_confusion(evaluation))
+    if len(evaluation.operating_points) > 1:
+        _print(_points(evaluation))
     if evaluation.rejected:
         by_intention = evaluation.intention_to_diagnose
         _print(_metrics("All images; a rejected one is a wrong answer", by_intention))
         _list_rejected(evaluation)
     for column, groups in groupby(evaluation.subgroups, key=lambda group: group.column):
         _print(_subgroups(column, list(groups)))
+    if shift:
+        _print(_shift(shift))
 
 
 def _print(table: Table) -> None:
@@ -87,6 +95,56 @@ def _metrics(title: str, metrics: Mapping[str, Estimate]) -> Table:
             found.note or found.method,
         )
     return table
+
+
+def _calibration(evaluation: Evaluation) -> dict[str, Estimate]:
+    found = evaluation.reliability
+    return {
+        "expected calibration error": found.calibration_error,
+        "slope (1 is best)": found.slope,
+        "intercept (0 is best)": found.intercept,
+    }
+
+
+def _points(evaluation: Evaluation) -> Table:
+    table = _table("The package's operating points on the same images")
+    table.add_column("operating point")
+    for name in ("threshold", "sensitivity", "specificity", "PPV", "NPV"):
+        table.add_column(name, justify="right")
+    for point in evaluation.operating_points:
+        named = (
+            f"{threshold:.4g}{f' {group}' if group else ''}"
+            for group, threshold in point.thresholds.items()
+        )
+        figures = ("sensitivity", "specificity", "precision", "negative_predictive_value")
+        table.add_row(
+            point.name,
+            "\n".join(named),
+            *(f"{_value(point.metrics[n])}\n{_interval(point.metrics[n])}" for n in figures),
+        )
+    return table
+
+
+def _shift(shift: Mapping[str, Any]) -> Table:
+    """Return the shift bench in brief: how far AUROC falls, for each source."""
+    images = f"{shift['images']} images of {shift['patients']} patients"
+    table = _table(f"Shift bench on {images}: how far AUROC falls")
+    table.add_column("source")
+    for name in ("severity", "mean", "largest"):
+        table.add_column(name, justify="right")
+    table.add_column("of")
+    for name in shift["summaries"][0]["histogram_drops"]:
+        table.add_column(name, justify="right")
+    for one in shift["summaries"]:
+        severity = "-" if one["severity"] is None else str(one["severity"])
+        drops = [_drop(drop) for drop in one["histogram_drops"].values()]
+        fall = (_drop(one["mean_drop"]), _drop(one["worst_drop"]))
+        table.add_row(one["source"] or "all", severity, *fall, one["worst"], *drops)
+    return table
+
+
+def _drop(drop: float | None) -> str:
+    return "-" if drop is None else f"{drop:.3f}"
 
 
 def _confusion(evaluation: Evaluation) -> Table:
@@ -122,8 +180,14 @@ def _subgroups(column: str, groups: list[Subgroup]) -> Table:
         table.add_row(
             group.value or "(empty)",
             *(str(n) for n in [*counts, sum(group.count.rejected.values())]),
-            *(f"{_value(found)}\n{_interval(found)}" for found in group.metrics.values()),
+            *(
+                f"{_value(found)}{'*' * (group.borrowed and name == 'auroc')}\n{_interval(found)}"
+                for name, found in group.metrics.items()
+            ),
         )
+    if any(group.borrowed for group in groups):
+        table.caption = "* against the normal images of all groups"
+        table.caption_justify = "left"
     return table
 
 
@@ -161,4 +225,4 @@ def _value(found: Estimate) -> str:
 def _interval(found: Estimate) -> str:
     if found.low is None or found.high is None:
         return "-"
-    return f"{found.low:.3f}-{found.high:.3f}"
+    return f"{found.low:.3f}{' to ' if found.low < 0 else '-'}{found.high:.3f}"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from lungflag.data.manifest import Manifest
     from lungflag.detector import Detector
-    from lungflag.evaluation import Prediction
+    from lungflag.evaluation import Curves, Evaluation, Prediction
+
+SHIFT_IMAGES = 120
 
 
 def evaluate(
@@ -35,6 +37,16 @@ def evaluate(
         list[str] | None,
         typer.Option(help="A column of the manifest to form subgroups by. Repeatable."),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write a page for people here, and report.json."),
+    ] = None,
+    shift: Annotated[
+        bool, typer.Option("--shift", help="Also run the shift bench on a sample of the images.")
+    ] = False,
+    shift_images: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How many images the shift bench takes.")
+    ] = SHIFT_IMAGES,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write everything to this JSON file.")
     ] = None,
@@ -45,7 +57,7 @@ def evaluate(
 ) -> None:
     """Measure a detector against the reference standard, with 95% intervals.
 
-    Example: lungflag evaluate guangzhou manifest.csv --split test --by subtype --json figures.json
+    Example: lungflag evaluate guangzhou manifest.csv --split test --by subtype --report evidence
 
     Every interval counts patients, not images.
 
@@ -53,6 +65,7 @@ def evaluate(
     """
     from lungflag._extras import require
     from lungflag.cli import _evaluation_tables as tables
+    from lungflag.cli._targets import check_target
     from lungflag.data.sources import open_data
     from lungflag.detector import Detector
     from lungflag.evaluation import (
@@ -60,12 +73,18 @@ def evaluate(
         check_columns,
         choose_split,
         document,
+        judged_cases,
+        trace,
         write_predictions,
     )
 
     require("scipy.stats", feature="lungflag evaluate", extra="evidence")
     for target in (json_file, predictions):
-        _check_target(target)
+        check_target(target)
+    if report:
+        from lungflag.evaluation.report import prepare_report
+
+        prepare_report(report)
     detector = Detector.load(package, threads=1 if jobs > 1 else None)
     point = detector.package.operating_point(operating_point)
     chosen, manifest = choose_split(open_data(data), split)
@@ -74,15 +93,20 @@ def evaluate(
     judged = _judge(detector, manifest, point.name, jobs)
     if predictions:
         write_predictions(judged, predictions)
-    evaluation = assess(judged, by=by or ())
+    evaluation = assess(
+        judged, by=_columns(manifest, by), operating_points=detector.package.operating_points
+    )
+    curves = trace(judged_cases(judged)) if json_file or report else None
+    record = document(
+        evaluation,
+        package=detector.package,
+        operating_point=point,
+        data=str(data),
+        split=chosen,
+        curves=curves,
+        shift=_shift(detector, manifest, point.name, shift_images, jobs) if shift else None,
+    )
     if json_file:
-        record = document(
-            evaluation,
-            package=detector.package,
-            operating_point=point,
-            data=str(data),
-            split=chosen,
-        )
         json_file.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", "utf-8")
     tables.show(
         evaluation,
@@ -90,9 +114,18 @@ def evaluate(
         operating_point=point,
         data=str(data),
         split=chosen,
+        shift=record["shift"],
     )
+    if report:
+        _report(report, detector, record, evaluation, curves, point.name)
     if evaluation.rejected:
         raise typer.Exit(1)
+
+
+def _columns(manifest: Manifest, by: list[str] | None) -> list[str]:
+    """Return the columns asked for; several sources are always told apart."""
+    several = len({row.source for row in manifest}) > 1
+    return [*(["source"] if several else []), *(by or ())]
 
 
 def _judge(
@@ -115,14 +148,53 @@ def _judge(
     )
 
 
-def _check_target(path: Path | None) -> None:
-    """Fail before the work, not after it, where a result could not be written."""
-    from lungflag.errors import LungflagError
+def _shift(
+    detector: Detector, manifest: Manifest, operating_point: str, images: int, jobs: int
+) -> dict[str, Any]:
+    """Run the shift bench on a sample, with a progress bar on standard error."""
+    from rich.progress import Progress
 
-    if path is None:
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("a").close()
-    except OSError as error:
-        raise LungflagError(f"{path}: cannot be written ({error.strerror})") from error
+    from lungflag.cli._console import errors
+    from lungflag.evaluation.shift import run_shift
+
+    with Progress(console=errors, disable=not errors.is_terminal, transient=True) as progress:
+        task = progress.add_task("shift bench", total=min(images, len(manifest)))
+        found = run_shift(
+            detector,
+            manifest,
+            limit=images,
+            operating_point=operating_point,
+            jobs=jobs,
+            advance=lambda: progress.advance(task),
+        )
+    return found.to_dict()
+
+
+def _report(
+    folder: Path,
+    detector: Detector,
+    record: dict[str, Any],
+    evaluation: Evaluation,
+    curves: Curves | None,
+    operating_point: str,
+) -> None:
+    from lungflag.cli._console import say
+    from lungflag.evaluation.report.page import Report, write_report
+    from lungflag.evaluation.report.pictures import hardest_shots, rejected_shots
+    from lungflag.outputs.overlay import draw_heatmap
+
+    page = write_report(
+        Report(
+            record=record,
+            evaluation=evaluation,
+            curves=curves,
+            package=detector.package,
+            hardest=hardest_shots(
+                detector, evaluation.hardest, draw_heatmap, operating_point=operating_point
+            ),
+            rejected=rejected_shots(evaluation.rejected),
+        ),
+        folder,
+    )
+    say("")
+    say(f"report           {page}")

@@ -2,56 +2,54 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lungflag.data.manifest import LABELS
 from lungflag.errors import ManifestError
+from lungflag.evaluation.cohort import Cohort, Count, count, describe, grouped
 from lungflag.evaluation.intervals import RESAMPLES, estimate
 from lungflag.evaluation.metrics import CELLS, METRICS
+from lungflag.evaluation.operating import AtPoint, at_operating_points
 from lungflag.evaluation.predictions import intention_to_diagnose, judged_cases
+from lungflag.evaluation.reliability import Reliability, reliability
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lungflag.data.manifest import Manifest, Row
+    from lungflag.calibration import OperatingPoint
+    from lungflag.data.manifest import Manifest
     from lungflag.evaluation.intervals import Estimate
     from lungflag.evaluation.predictions import Prediction
 
 BY_INTENTION = ("accuracy", "sensitivity", "specificity")
 BY_SUBGROUP = ("sensitivity", "specificity", "auroc")
+HARDEST = 8
 ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
-    """Images, as they came and as they were judged.
+class Subgroup:
+    """The images that share one value of a column.
 
     Attributes
     ----------
-    images, patients : int
-        All images asked for, and their patients.
-    judged : Mapping[str, int]
-        Label to the number of images that the detector judged.
-    rejected : Mapping[str, int]
-        Label to the number of images that it rejected.
+    column, value : str
+        What they share.
+    count : Count
+        How many there are.
+    metrics : Mapping[str, Estimate]
+        The names of `BY_SUBGROUP`.
+    borrowed : bool
+        Whether AUROC sets the group's pneumonia against the normal images of all groups, because
+        it has none of its own: a subtype of pneumonia, for example.
     """
-
-    images: int
-    patients: int
-    judged: Mapping[str, int]
-    rejected: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Subgroup:
-    """The images that share one value of a column; `metrics` has the names of `BY_SUBGROUP`."""
 
     column: str
     value: str
     count: Count
     metrics: Mapping[str, Estimate]
+    borrowed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,33 +58,47 @@ class Evaluation:
 
     Attributes
     ----------
-    count : Count
-        How many images there were.
+    cohort : Cohort
+        Who was studied.
     metrics : Mapping[str, Estimate]
         The names of `METRICS`, over the judged images.
     confusion : Mapping[str, Estimate]
         The names of `CELLS`, as shares of the judged images.
     intention_to_diagnose : Mapping[str, Estimate]
         The names of `BY_INTENTION`, over all images, a rejected one as a wrong answer.
+    operating_points : tuple[AtPoint, ...]
+        The same predictions at each of the operating points asked for.
+    reliability : Reliability
+        How well calibrated the probabilities of the judged images are.
     rejected : tuple[Prediction, ...]
         The rejected images.
     subgroups : tuple[Subgroup, ...]
         One for every value of every column asked for.
+    hardest : Mapping[str, tuple[Prediction, ...]]
+        Label to the judged images, worst first, whose probability agrees least with it.
     warnings : tuple[str, ...]
         What a reader of the figures has to know.
     resamples, seed : int
         Of the bootstrap.
     """
 
-    count: Count
+    cohort: Cohort
     metrics: Mapping[str, Estimate]
     confusion: Mapping[str, Estimate]
     intention_to_diagnose: Mapping[str, Estimate]
+    operating_points: tuple[AtPoint, ...]
+    reliability: Reliability
     rejected: tuple[Prediction, ...]
     subgroups: tuple[Subgroup, ...]
+    hardest: Mapping[str, tuple[Prediction, ...]]
     warnings: tuple[str, ...]
     resamples: int
     seed: int
+
+    @property
+    def count(self) -> Count:
+        """How many images there were."""
+        return self.cohort.count
 
 
 def choose_split(manifest: Manifest, split: str | None = None) -> tuple[str, Manifest]:
@@ -120,6 +132,7 @@ def assess(
     predictions: Sequence[Prediction],
     *,
     by: Sequence[str] = (),
+    operating_points: Sequence[OperatingPoint] = (),
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Evaluation:
@@ -130,7 +143,9 @@ def assess(
     predictions : Sequence[Prediction]
         One an image, rejected images too.
     by : Sequence[str]
-        Free columns of the manifest, or ``source``, to form subgroups by.
+        Free columns of the manifest, or ``source``, to form subgroups by. Ages form bands.
+    operating_points : Sequence[OperatingPoint]
+        Of the package, to be set side by side; they decide nothing else.
     resamples, seed : int
         Of the bootstrap; see `lungflag.evaluation.intervals.estimate`.
 
@@ -145,19 +160,26 @@ def assess(
     if len(rejected) == len(predictions):
         first = f"; the first, {rejected[0].row.path}: {rejected[0].reason}" if rejected else ""
         raise ManifestError(f"none of {len(rejected)} images could be judged{first}")
-    found = estimate(judged_cases(predictions), resamples=resamples, seed=seed)
+    judged = judged_cases(predictions)
+    normals = [one for one in predictions if one.judged and not one.row.positive]
+    found = estimate(judged, resamples=resamples, seed=seed)
     strict = estimate(intention_to_diagnose(predictions), resamples=resamples, seed=seed)
     return Evaluation(
-        count=_count(predictions),
+        cohort=describe(predictions, by),
         metrics={name: found[name] for name in METRICS},
         confusion={name: found[name] for name in CELLS},
         intention_to_diagnose={name: strict[name] for name in BY_INTENTION},
+        operating_points=at_operating_points(
+            predictions, operating_points, resamples=resamples, seed=seed
+        ),
+        reliability=reliability(judged, resamples=resamples, seed=seed),
         rejected=rejected,
         subgroups=tuple(
-            _subgroup(predictions, column, value, resamples, seed)
+            _subgroup(column, value, members, normals, resamples, seed)
             for column in dict.fromkeys(by)
-            for value in sorted({_value(one.row, column) for one in predictions})
+            for value, members in grouped(predictions, column)
         ),
+        hardest={label: _hardest(predictions, label) for label in LABELS},
         warnings=_warnings(predictions),
         resamples=resamples,
         seed=seed,
@@ -165,26 +187,31 @@ def assess(
 
 
 def _subgroup(
-    predictions: Sequence[Prediction], column: str, value: str, resamples: int, seed: int
+    column: str,
+    value: str,
+    members: Sequence[Prediction],
+    normals: Sequence[Prediction],
+    resamples: int,
+    seed: int,
 ) -> Subgroup:
-    members = [one for one in predictions if _value(one.row, column) == value]
     found = estimate(judged_cases(members), resamples=resamples, seed=seed)
-    return Subgroup(column, value, _count(members), {name: found[name] for name in BY_SUBGROUP})
+    size = count(members)
+    borrowed = bool(normals and size.judged["pneumonia"] and not size.judged["normal"])
+    if borrowed:
+        against = judged_cases([*members, *normals])
+        found["auroc"] = estimate(against, resamples=resamples, seed=seed)["auroc"]
+    return Subgroup(column, value, size, {name: found[name] for name in BY_SUBGROUP}, borrowed)
 
 
-def _value(row: Row, column: str) -> str:
-    return row.source if column == "source" else row.extra.get(column, "")
+def _hardest(predictions: Sequence[Prediction], label: str) -> tuple[Prediction, ...]:
+    """Return the normals with the highest probability, or the pneumonias with the lowest."""
 
+    def agreement(one: Prediction) -> float:
+        probability = one.probability or 0.0
+        return probability if one.row.positive else 1 - probability
 
-def _count(predictions: Sequence[Prediction]) -> Count:
-    judged = Counter(one.row.label for one in predictions if one.judged)
-    every = Counter(one.row.label for one in predictions)
-    return Count(
-        images=len(predictions),
-        patients=len({one.row.patient_key for one in predictions}),
-        judged={label: judged[label] for label in LABELS},
-        rejected={label: every[label] - judged[label] for label in LABELS},
-    )
+    judged = [one for one in predictions if one.judged and one.row.label == label]
+    return tuple(sorted(judged, key=agreement)[:HARDEST])
 
 
 def _warnings(predictions: Sequence[Prediction]) -> tuple[str, ...]:

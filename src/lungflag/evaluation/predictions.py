@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lungflag.evaluation.cohort import age_of
 from lungflag.evaluation.metrics import Cases
 from lungflag.outcome import Rejection
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 
     from lungflag.data.manifest import Manifest, Row
     from lungflag.detector import Detector
+
+PREDICTION_COLUMNS = (
+    *("path", "label", "patient", "probability", "flagged", "outcome", "reason"),
+    *("code", "age_group", "marks"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +39,21 @@ class Prediction:
         The detector's decision; None where the image was rejected.
     reason : str
         Why the image was rejected, else empty.
+    code : str
+        The same as one word for programs; see `lungflag.outcome.Rejection`.
+    age_group : str
+        Whose threshold decided: ``child``, ``adult``, or empty for anyone.
+    marks : tuple[str, ...]
+        What a reader of the finding is warned of, such as 'outside validated use'.
     """
 
     row: Row
     probability: float | None
     flagged: bool | None
     reason: str = ""
+    code: str = ""
+    age_group: str = ""
+    marks: tuple[str, ...] = ()
 
     @property
     def judged(self) -> bool:
@@ -60,19 +75,26 @@ def predict(
     detector : Detector
         The index test.
     manifest : Manifest
-        The images and their reference standard.
+        The images and their reference standard. Its column ``age`` serves where headers have none.
     operating_point : str or None
         Which of the package's operating points decides; None takes its default.
     jobs : int
         How many images are read and judged at a time.
     """
     paths = [row.path for row in manifest]
-    outcomes = detector.detect_many(paths, operating_point=operating_point, jobs=jobs)
+    ages = [age_of(row) for row in manifest]
+    outcomes = detector.detect_many(paths, operating_point=operating_point, ages=ages, jobs=jobs)
     for row, outcome in zip(manifest, outcomes, strict=True):
         if isinstance(outcome, Rejection):
-            yield Prediction(row, None, None, outcome.reason)
+            yield Prediction(row, None, None, outcome.reason, outcome.code)
         else:
-            yield Prediction(row, outcome.probability, outcome.flagged)
+            yield Prediction(
+                row,
+                outcome.probability,
+                outcome.flagged,
+                age_group=outcome.age_group,
+                marks=outcome.marks,
+            )
 
 
 def judged_cases(predictions: Sequence[Prediction]) -> Cases:
@@ -113,14 +135,14 @@ def write_predictions(predictions: Iterable[Prediction], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["path", "label", "patient", "probability", "flagged", "outcome", "reason"])
+        writer.writerow(PREDICTION_COLUMNS)
         for one in predictions:
             writer.writerow(
                 [
                     *(one.row.path, one.row.label, one.row.patient),
                     "" if one.probability is None else repr(float(one.probability)),
                     "" if one.flagged is None else str(bool(one.flagged)).lower(),
-                    "finding" if one.judged else "rejection",
-                    one.reason,
+                    *("finding" if one.judged else "rejection", one.reason, one.code),
+                    *(one.age_group, "; ".join(one.marks)),
                 ]
             )
