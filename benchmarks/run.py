@@ -24,7 +24,7 @@ from lungflag.detector import Detector
 from lungflag.phantom import make_phantom, write_png
 from lungflag.preprocess import Preprocess
 from lungflag.training.cache import cache_images
-from lungflag.training.datamodule import RadiographData
+from lungflag.training.datamodule import Batch, RadiographData
 from lungflag.training.lit import PneumoniaClassifier
 from lungflag.training.recipe import Recipe
 
@@ -59,17 +59,20 @@ def loader_share(manifest: Manifest, folder: Path, steps: int = 12) -> Measure:
     images = cache_images(manifest, Preprocess(), folder).images * (steps // 2)
     model = PneumoniaClassifier(Recipe(weights="none", batch_size=16))
 
-    def step(batch: tuple[torch.Tensor, torch.Tensor]) -> None:
+    def step(batch: Batch) -> None:
         with torch.no_grad():
-            grey = model.augmentation(batch[0].float() / 255)
+            grey = batch[0].float() / 255
+            grey, _ = model.augmentation(grey, *model.centring(grey), batch[1])
         with torch.autocast("cpu", torch.bfloat16):
             logit = model.network(grey.contiguous(memory_format=torch.channels_last))[0]
         (logit.float() - batch[1]).square().mean().backward()
 
-    def timed(batches: list[tuple[torch.Tensor, torch.Tensor]] | None) -> float:
+    def timed(batches: list[Batch] | None) -> float:
         source = (
             batches
-            or RadiographData(images, images, batch_size=16, seed=1, workers=0).train_dataloader()
+            or RadiographData(
+                images, images, batch_size=16, balance=0.0, seed=1, workers=0
+            ).train_dataloader()
         )
         start = time.perf_counter()
         for batch in source:
@@ -77,7 +80,11 @@ def loader_share(manifest: Manifest, folder: Path, steps: int = 12) -> Measure:
         return time.perf_counter() - start
 
     held = next(
-        iter(RadiographData(images, images, batch_size=16, seed=1, workers=0).train_dataloader())
+        iter(
+            RadiographData(
+                images, images, batch_size=16, balance=0.0, seed=1, workers=0
+            ).train_dataloader()
+        )
     )
     timed([held] * 3)  # warm up
     # Alternate, so that a neighbour's load falls on both.

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lungflag.data.manifest import Manifest, Row
 from lungflag.detector import Detector
 from lungflag.outcome import Finding
 from lungflag.package import ModelPackage
+from lungflag.phantom import make_phantom, write_png
+from lungflag.radiograph import read_radiograph
 from tests.cli.commands import Command
 
 if TYPE_CHECKING:
@@ -67,11 +70,50 @@ def test_images_become_a_package_that_detects(
     assert ModelPackage.read(out).provenance["recipe"]["seed"] == 2
 
 
+@pytest.mark.slow
+def test_two_hospitals_become_one_package_with_points_for_each_age_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = []
+    for seed in range(160):
+        ill, tune = seed % 2 == 1, seed >= 80
+        file = tmp_path / f"{seed}.png"
+        write_png(make_phantom(seed, pneumonia=ill, size=64), file)
+        source, group, noise = ("near", "child", "") if seed % 4 < 2 else ("far", "adult", "0.1")
+        extra = {"age_group": group, "label_noise": noise, "view": "AP"}
+        label, split = "pneumonia" if ill else "normal", "tune" if tune else "train"
+        rows.append(Row(file, label, str(seed), split, source, extra))
+    Manifest(tuple(rows)).write(tmp_path / "both.csv")
+    out = tmp_path / "package"
+    trained = Command(("train",), monkeypatch, capsys)(
+        *(tmp_path / "both.csv", "--out", out, *SMALL, "--view", "both", "--balance", 0.5),
+        *("--equalise", "--style-mix", 0.5, "--opacities", 0.5, "--ages", 1, 85),
+        *("--licence", "near=CC0", "--licence", "Apache-2.0"),
+    )
+    assert trained.code == 0, trained.err
+    package = ModelPackage.read(out)
+    assert package.preprocess.equalise
+    assert {d["name"]: d["licence"] for d in package.training_data} == {
+        "near": "CC0", "far": "Apache-2.0"
+    }  # fmt: skip
+    sizes = {(point.name, point.age_group): point.n for point in package.operating_points}
+    assert sizes["triage", ""] == sizes["triage", "child"] == sizes["triage", "adult"] == 40
+    assert package.validated.hospitals == ("far", "near")
+    assert package.validated.ages == (1, 85)
+    detector = Detector.load(out)
+    finding = detector.detect(read_radiograph(rows[0].path))
+    assert finding.heatmap.shape == (28, 28)
+
+
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
         (("--backbone", "mobilenetv9"), "no backbone 'mobilenetv9'"),
         (("--epochs", "0"), "epochs must be at least 1"),
+        (("--view", "sideways"), "view 'sideways' is none of frame, lungs, both"),
+        (("--opacities", "0.5"), "need the view lungs or both"),
+        (("--balance", "2"), "balance must be between 0 and 1"),
         (("--weights", "nowhere.safetensors"), "no such weights file"),
     ],
 )

@@ -6,7 +6,9 @@ import torch
 
 from lungflag.training.alignment import Aligned, map_offset
 from lungflag.training.backbones import Network, PooledHead, build_network
+from lungflag.training.centred import CentredNetwork
 from lungflag.training.export import to_onnx
+from lungflag.training.lungs import WholeFrame
 
 
 def _one_blob(row: int, column: int, size: int) -> torch.Tensor:
@@ -62,7 +64,8 @@ def test_pooling_by_two_needs_no_alignment() -> None:
 
 def test_the_exported_map_is_the_aligned_one() -> None:
     network = _strided(1, 1)
-    session = onnxruntime.InferenceSession(to_onnx(network, 64), providers=["CPUExecutionProvider"])
+    whole = CentredNetwork(WholeFrame(), network, 64)
+    session = onnxruntime.InferenceSession(to_onnx(whole, 64), providers=["CPUExecutionProvider"])
     pixels = (_one_blob(30, 20, 64) * 255).to(torch.uint8)
     cam = session.run(["cam"], {"pixels": pixels.numpy()})[0]
     with torch.no_grad():

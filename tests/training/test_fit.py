@@ -18,9 +18,11 @@ from lungflag.errors import TrainingError
 from lungflag.phantom import make_phantom, write_png
 from lungflag.preprocess import Preprocess
 from lungflag.training.cache import CachedData, cache_images
+from lungflag.training.centred import CentredNetwork
 from lungflag.training.datamodule import RadiographData
 from lungflag.training.export import run_onnx, run_torch, to_onnx
 from lungflag.training.fit import fit, stack, with_tune_split
+from lungflag.training.lungs import WholeFrame
 from lungflag.training.recipe import Recipe
 
 RECIPE = Recipe(
@@ -136,7 +138,9 @@ def test_batches_follow_seed_and_epoch(data: CachedData) -> None:
     train = [image for image in data.images if image.row.split == "train"]
 
     def order(seed: int, epoch: int) -> list[list[float]]:
-        loader = RadiographData(train, train, batch_size=8, seed=seed, workers=0).train_dataloader()
+        loader = RadiographData(
+            train, train, batch_size=8, balance=0.0, seed=seed, workers=0
+        ).train_dataloader()
         loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
         return [batch[0].float().mean(dim=(1, 2, 3)).tolist() for batch in loader]
 
@@ -180,7 +184,8 @@ def test_torch_and_onnx_agree_on_real_radiographs(shared: Path, tmp_path: Path) 
     manifest = Manifest(tuple(Row(file, "normal", file.stem) for file in files))
     images = cache_images(manifest, Preprocess(), tmp_path).images
     batches = [stack(images[i : i + 25]) for i in range(0, 200, 25)]
-    ours = run_torch(network, batches)
+    whole = CentredNetwork(WholeFrame(), network, 224)
+    ours = run_torch(whole, batches)
     assert len(ours) == 200
     assert ours.std() > 0.3
-    assert np.abs(run_onnx(to_onnx(network, 224), batches) - ours).max() < 1e-3
+    assert np.abs(run_onnx(to_onnx(whole, 224), batches) - ours).max() < 1e-3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,16 @@ def train(
     image_size: Annotated[int, typer.Option(help="Side of the network's input, in pixels.")] = 224,
     epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = 10,
     freeze_epochs: Annotated[int, typer.Option(help="First epochs that train the head alone.")] = 1,
+    equalise: Annotated[
+        bool, typer.Option("--equalise", help="Equalise every radiograph's histogram.")
+    ] = False,
+    view: Annotated[
+        str, typer.Option(help="Show the network the whole frame, the lungs' box (lungs), or both.")
+    ] = "frame",
+    balance: Annotated[
+        float,
+        typer.Option(help="0 to 1: even out sources and views, each with both labels equally."),
+    ] = 0.0,
     batch_size: Annotated[int, typer.Option(help="Images a step and device.")] = 32,
     lr: Annotated[float, typer.Option(help="Peak learning rate of the base.")] = 1e-3,
     head_lr: Annotated[float, typer.Option(help="Peak learning rate of the head.")] = 1e-3,
@@ -41,14 +52,31 @@ def train(
     crop_scale: Annotated[
         float, typer.Option(help="Smallest share of the area that a random crop keeps.")
     ] = 0.3,
+    style_mix: Annotated[
+        float, typer.Option(help="Share of images that take another's grey scale or spectrum.")
+    ] = 0.0,
+    opacities: Annotated[
+        float, typer.Option(help="Share of normal images given a synthetic opacity.")
+    ] = 0.0,
     precision: Annotated[str, typer.Option(help="bf16-mixed or 32-true.")] = "bf16-mixed",
     seed: Annotated[int, typer.Option(help="Fixes split, order and augmentation.")] = 1,
     name: Annotated[str, typer.Option(help="Name of the package; the folder's by default.")] = "",
     version: Annotated[str, typer.Option(help="Version of the package.")] = "1.0.0",
     licence: Annotated[
-        str, typer.Option(help="Licence of the images, for the card.")
-    ] = "not stated",
-    citation: Annotated[str, typer.Option(help="Citation of the images, for the card.")] = "",
+        list[str] | None,
+        typer.Option(help="Licence of the images, for the card; SOURCE=TEXT for one source."),
+    ] = None,
+    citation: Annotated[
+        list[str] | None,
+        typer.Option(help="Citation of the images, for the card; SOURCE=TEXT for one source."),
+    ] = None,
+    gate: Annotated[
+        Path | None, typer.Option(help="Folder of a fitted quality gate to put into the package.")
+    ] = None,
+    ages: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="Youngest and oldest patients in years: outside, findings are marked."),
+    ] = None,
     run: Annotated[
         Path | None, typer.Option(help="Folder of checkpoints and logs; OUT.run by default.")
     ] = None,
@@ -75,7 +103,6 @@ def train(
     from rich.progress import MofNCompleteColumn, Progress
 
     from lungflag.data.sources import open_data
-    from lungflag.preprocess import Preprocess
     from lungflag.training.backbones import build_network
     from lungflag.training.cache import cache_images
     from lungflag.training.fit import default_workers, fit, restart, with_tune_split
@@ -88,6 +115,8 @@ def train(
         weight_decay=weight_decay, label_smoothing=label_smoothing,
         class_weighting=class_weighting, ema=ema, patience=patience, augment=augment,
         crop_scale=crop_scale, precision=precision, seed=seed,
+        equalise=equalise, view=view, balance=balance,
+        style_mix=style_mix, opacities=opacities,
     )  # fmt: skip
     # A wrong name or file shows before the images are decoded, not after.
     build_network(backbone, weights=weights, image_size=image_size)
@@ -95,19 +124,20 @@ def train(
     if fresh:
         restart(run)
     manifest = with_tune_split(open_data(data), seed)
-    preprocess = Preprocess(size=image_size)
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())
     with Progress(*columns, console=errors, disable=quiet) as bar:
         task = bar.add_task("decoding", total=len(manifest))
         images = cache_images(
-            manifest, preprocess, cache, jobs=jobs, advance=lambda: bar.advance(task)
+            manifest, recipe.preprocess, cache, jobs=jobs, advance=lambda: bar.advance(task)
         )
     for rejected in images.rejected:
         fail(f"left out: {rejected}")
     fitted = fit(recipe, images, run, workers=default_workers(), show=not quiet)
     package = make_package(
         out, name=name or out.resolve().name, version=version, recipe=recipe,
-        preprocess=preprocess, fitted=fitted, data=images, licence=licence, citation=citation,
+        fitted=fitted, data=images,
+        licence=_by_source(licence or []), citation=_by_source(citation or []),
+        gate=gate, ages=ages,
     )  # fmt: skip
     point = package.operating_point()
     say(
@@ -115,3 +145,12 @@ def train(
         f"sensitivity {point.sensitivity:.3f}, specificity {point.specificity:.3f} (n={point.n})"
     )
     say(f"learning curves: {run / 'curves.png'}")
+
+
+def _by_source(texts: list[str]) -> dict[str, str]:
+    """Return SOURCE=TEXT options as a mapping; a text alone is for every source."""
+    named = (re.fullmatch(r"([\w.-]+)=(.*)", text, re.DOTALL) for text in texts)
+    return {
+        (match[1] if match else ""): (match[2] if match else text)
+        for text, match in zip(texts, named, strict=True)
+    }

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lungflag.training.alignment import Aligned
+from lungflag.training.centred import CentredNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,10 +37,12 @@ class _FromBytes(nn.Module):
         return parts
 
 
-def to_onnx(network: Network, image_size: int) -> bytes:
+def to_onnx(network: CentredNetwork, frame_size: int) -> bytes:
     """Return `network`, its map aligned, as a serialised ONNX model with a free batch size."""
-    model = _FromBytes(Aligned(network, image_size)).cpu().eval()
-    example = torch.zeros((2, 1, image_size, image_size), dtype=torch.uint8)
+    aligned = Aligned(cast("Network", network.network), network.size)
+    centred = CentredNetwork(network.centring, aligned, network.size, frame_too=network.frame_too)
+    model = _FromBytes(centred).cpu().eval()
+    example = torch.zeros((2, 1, frame_size, frame_size), dtype=torch.uint8)
     with warnings.catch_warnings():
         # The exporter warns of its own internals' deprecations; nothing a caller could mend.
         warnings.simplefilter("ignore")
@@ -63,7 +66,7 @@ def to_onnx(network: Network, image_size: int) -> bytes:
     return cast("bytes", graph.SerializeToString())
 
 
-def run_torch(network: Network, batches: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
+def run_torch(network: CentredNetwork, batches: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
     """Return the logits (n,) of uint8 batches (b, 1, s, s) by torch in 32 bits."""
     network = network.cpu().eval()
     with torch.inference_mode():

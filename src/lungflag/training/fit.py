@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lungflag.data.manifest import Manifest
-    from lungflag.training.backbones import Network
+    from lungflag.training.centred import CentredNetwork
     from lungflag.training.recipe import Recipe
 
 TUNE_SHARE = 0.15
@@ -43,13 +43,13 @@ class Fitted:
 
     Attributes
     ----------
-    network : Network
+    network : CentredNetwork
         The network that ships, in evaluation mode.
     epochs : tuple[Epoch, ...]
         Loss and tuning AUROC by epoch.
     """
 
-    network: Network
+    network: CentredNetwork
     epochs: tuple[Epoch, ...]
 
 
@@ -120,8 +120,8 @@ def fit(recipe: Recipe, data: CachedData, run: Path, *, workers: int, show: bool
     weight = (len(train) - positives) / positives if recipe.class_weighting else 1.0
     model = PneumoniaClassifier(recipe, weight)
     batches = RadiographData(
-        train, tune, batch_size=min(recipe.batch_size, len(train)), seed=recipe.seed,
-        workers=workers,
+        train, tune, batch_size=min(recipe.batch_size, len(train)),
+        balance=recipe.balance, seed=recipe.seed, workers=workers,
     )  # fmt: skip
     checkpoint = run / "last.ckpt"
     with warnings.catch_warnings():

@@ -12,8 +12,10 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torchmetrics.classification import BinaryAUROC
 
-from lungflag.training.augment import build_augmentation
-from lungflag.training.backbones import Network, build_network
+from lungflag.training.augment import Augmentation
+from lungflag.training.backbones import build_network
+from lungflag.training.centred import CentredNetwork
+from lungflag.training.lungs import LungCentring, WholeFrame, load_lung_finder
 
 if TYPE_CHECKING:
     from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
@@ -43,15 +45,18 @@ class PneumoniaClassifier(lightning.LightningModule):
         ).to(memory_format=torch.channels_last)
         # With warm-up the average follows the young network closely and settles later.
         self.ema = ModelEmaV3(self.network, recipe.ema, use_warmup=True) if recipe.ema else None
-        self.augmentation = build_augmentation(recipe)
+        self.centring = WholeFrame() if recipe.view == "frame" else LungCentring(load_lung_finder())
+        self.augmentation = Augmentation(recipe)
         self.register_buffer("positive_weight", torch.tensor(positive_weight), persistent=False)
         self.auroc = BinaryAUROC()
 
     @property
-    def shipped(self) -> Network:
+    def shipped(self) -> CentredNetwork:
         """The network that ships: the averaged one where the recipe averages."""
-        network: Network = self.ema.module if self.ema else self.network
-        return network
+        network = self.ema.module if self.ema else self.network
+        return CentredNetwork(
+            self.centring, network, self.recipe.image_size, frame_too=self.recipe.view == "both"
+        )
 
     @property
     def frozen(self) -> bool:
@@ -63,17 +68,19 @@ class PneumoniaClassifier(lightning.LightningModule):
         self.network.train()
         self.network.base.requires_grad_(not self.frozen)
         self.network.base.train(not self.frozen)
+        self.centring.eval()
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Return the loss of one augmented batch."""
         # Each step has its own seed: a resumed run draws what an uninterrupted one would have.
         torch.manual_seed(self.recipe.seed * 1_000_003 + self.global_step * 97 + self.global_rank)
         del index
-        pixels, labels = batch
+        pixels, labels, noise = batch
         with torch.autocast(self.device.type, enabled=False), torch.no_grad():
-            grey = self.augmentation(pixels.float() / 255.0)
-        logit = self.network(grey.contiguous(memory_format=torch.channels_last))[0]
-        smooth = self.recipe.label_smoothing
+            grey = pixels.float() / 255.0
+            seen, labels = self.augmentation(grey, *self.centring(grey), labels)
+        logit = self.network(seen.contiguous(memory_format=torch.channels_last))[0]
+        smooth = torch.clamp(2 * noise, min=self.recipe.label_smoothing)
         loss = binary_cross_entropy_with_logits(
             logit.float(),
             labels * (1 - smooth) + smooth / 2,
@@ -90,7 +97,7 @@ class PneumoniaClassifier(lightning.LightningModule):
     def validation_step(self, batch: Batch, index: int) -> None:
         """Judge a tuning batch with the network that would ship."""
         del index
-        pixels, labels = batch
+        pixels, labels, _ = batch
         logit = self.shipped(pixels.float() / 255.0)[0].float()
         self.auroc.update(logit, labels.int())
         loss = binary_cross_entropy_with_logits(logit, labels)

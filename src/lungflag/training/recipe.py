@@ -6,6 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lungflag.errors import TrainingError
+from lungflag.preprocess import Preprocess
+
+VIEWS = ("frame", "lungs", "both")
+FRAME = 224  # the published small versions of the largest sets have this side
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,12 @@ class Recipe:
     backbone, weights : str
         See `build_network`.
     image_size : int
-        Side of the network's square input in pixels.
+        Side of the square that the network sees, in pixels.
+    equalise : bool
+        Equalise every radiograph's histogram, in training and in serving; see `Preprocess`.
+    view : str
+        What the network is shown: the whole ``frame``, the box around the ``lungs``, or ``both``
+        in turn, whose logits are averaged.
     epochs : int
         Passes over the training split, the frozen ones included.
     freeze_epochs : int
@@ -30,6 +39,9 @@ class Recipe:
         Peak learning rate of the head.
     weight_decay, label_smoothing : float
         Regularisation.
+    balance : float
+        0 takes the images as they come. Above 0, batches hold both labels equally within every
+        source and view position; see `sampling_weights`.
     class_weighting : bool
         Weigh the positives by negatives over positives.
     ema : float
@@ -38,9 +50,14 @@ class Recipe:
         Stop after so many epochs without a better tuning AUROC and ship the best epoch. 0 trains
         all epochs and ships the last, so that the tuning split chooses nothing.
     augment : bool
-        Random crops, affine, intensity, blur, noise and JPEG on whole batches.
+        Random views, intensity, blur, noise and JPEG on whole batches.
     crop_scale : float
-        Smallest share of the area that a random crop keeps.
+        Smallest area of a random view, in areas of the box (or of the whole radiograph).
+    style_mix : float
+        Share of the images that take another's histogram or coarse spectrum, or are equalised.
+    opacities : float
+        Share of the normal images that get a synthetic opacity in their lungs and the label
+        pneumonia. Not with the view ``frame``, where lungs are not looked for.
     precision : str
         ``bf16-mixed`` or ``32-true``, in Lightning's words.
     seed : int
@@ -50,6 +67,8 @@ class Recipe:
     backbone: str = "mobilenetv2"
     weights: str = "imagenet"
     image_size: int = 224
+    equalise: bool = False
+    view: str = "frame"
     epochs: int = 10
     freeze_epochs: int = 1
     batch_size: int = 32
@@ -57,11 +76,14 @@ class Recipe:
     head_lr: float = 1e-3
     weight_decay: float = 0.05
     label_smoothing: float = 0.05
+    balance: float = 0.0
     class_weighting: bool = False
     ema: float = 0.99
     patience: int = 4
     augment: bool = True
     crop_scale: float = 0.3
+    style_mix: float = 0.0
+    opacities: float = 0.0
     precision: str = "bf16-mixed"
     seed: int = 1
 
@@ -74,6 +96,24 @@ class Recipe:
             raise TrainingError("batch-size must be at least 2")
         if not 0 < self.crop_scale <= 1:
             raise TrainingError("crop-scale must be above 0 and at most 1")
+
+        for name in ("balance", "style_mix", "opacities"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise TrainingError(f"{name.replace('_', '-')} must be between 0 and 1")
+        if self.view not in VIEWS:
+            raise TrainingError(f"view {self.view!r} is none of {', '.join(VIEWS)}")
+        if self.opacities and self.view == "frame":
+            raise TrainingError("opacities are put into lungs: they need the view lungs or both")
+
+    @property
+    def frame_size(self) -> int:
+        """Side of the square that a whole radiograph is brought to, in pixels."""
+        return max(FRAME, self.image_size) if self.view != "frame" else self.image_size
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """The way from a radiograph to the frame."""
+        return Preprocess(size=self.frame_size, equalise=self.equalise)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON can hold them."""
