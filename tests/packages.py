@@ -16,12 +16,24 @@ from onnx import TensorProto, helper
 from lungflag.calibration import Calibration, OperatingPoint
 from lungflag.package import ModelPackage
 from lungflag.preprocess import Preprocess
+from lungflag.quality import GateSettings
+from lungflag.quality.settings import KINDS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SIZE = 32
 TILES = 4
+TINY_GATE = GateSettings(
+    size=40,
+    low=0.0,
+    high=100.0,
+    smallest_side=40,
+    longest_shape=2.5,
+    frontal=0.5,
+    familiar=4.0,
+    far=8.0,
+)
 
 
 def build_graph(*, size: int = SIZE, rename: str = "", broken: bool = False) -> bytes:
@@ -65,6 +77,48 @@ def build_graph(*, size: int = SIZE, rename: str = "", broken: bool = False) -> 
     return content
 
 
+def build_gate(*, size: int = TINY_GATE.size, rename: str = "", broken: bool = False) -> bytes:
+    """Return a gate whose answer is written in the film.
+
+    Its first pixels are the logits of the kinds, the last but one is the distance times 16.
+    `rename` and `broken` as in `build_graph`.
+    """
+    distance = rename or "distance"
+    end = size * size
+    nodes = [
+        helper.make_node("Cast", ["pixels"], ["grey"], to=TensorProto.FLOAT),
+        helper.make_node("Flatten", ["grey"], ["flat"], axis=1),
+        helper.make_node("Slice", ["flat", "zeroth", "kinds", "axis"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["kind"], axis=1),
+        helper.make_node("Slice", ["flat", "last", "end", "axis"], ["place"]),
+        helper.make_node("ReduceMean", ["place", "axis"], ["level"], keepdims=0),
+        helper.make_node("Div", ["level", "none" if broken else "scale"], [distance]),
+    ]
+    constants = [
+        helper.make_tensor("zeroth", TensorProto.INT64, [1], [0]),
+        helper.make_tensor("kinds", TensorProto.INT64, [1], [len(KINDS)]),
+        helper.make_tensor("last", TensorProto.INT64, [1], [end - 2]),
+        helper.make_tensor("end", TensorProto.INT64, [1], [end - 1]),
+        helper.make_tensor("axis", TensorProto.INT64, [1], [1]),
+        helper.make_tensor("scale", TensorProto.FLOAT, [], [16.0]),
+        helper.make_tensor("none", TensorProto.FLOAT, [], [0.0]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tiny gate",
+        [helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", 1, size, size])],
+        [
+            helper.make_tensor_value_info("kind", TensorProto.FLOAT, ["n", len(KINDS)]),
+            helper.make_tensor_value_info(distance, TensorProto.FLOAT, ["n"]),
+        ],
+        constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.checker.check_model(model)
+    content: bytes = model.SerializeToString()
+    return content
+
+
 def tiny_fields(**changes: Any) -> dict[str, Any]:
     """Return the fields of a `ModelPackage`."""
     return {
@@ -86,13 +140,14 @@ def tiny_fields(**changes: Any) -> dict[str, Any]:
 
 
 class PackageMaker(Protocol):
-    """Write a package of `tiny_fields` with `changes`; see `build_graph` for the middle three."""
+    """Write a package of `tiny_fields` with `changes`; see `build_graph` for the last three."""
 
     def __call__(
         self,
         folder: Path,
         *,
         graph: bytes | None = None,
+        gate_graph: bytes | None = None,
         size: int = SIZE,
         rename: str = "",
         broken: bool = False,
@@ -106,6 +161,7 @@ def make_package() -> PackageMaker:
         folder: Path,
         *,
         graph: bytes | None = None,
+        gate_graph: bytes | None = None,
         size: int = SIZE,
         rename: str = "",
         broken: bool = False,
@@ -113,7 +169,8 @@ def make_package() -> PackageMaker:
     ) -> ModelPackage:
         built = graph or build_graph(size=size, rename=rename, broken=broken)
         package = ModelPackage(**tiny_fields(**changes))
-        return package.write(folder, graph=built, card="# tiny\n\nFor tests.\n")
+        gate = None if package.gate is None else gate_graph or build_gate()
+        return package.write(folder, graph=built, card="# tiny\n\nFor tests.\n", gate=gate)
 
     return make
 

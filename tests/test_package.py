@@ -17,11 +17,17 @@ from lungflag import package as room
 from lungflag.calibration import Calibration, OperatingPoint
 from lungflag.errors import PackageError, PackageFormatError, PackageTamperedError
 from lungflag.package import ModelPackage, find_package, shipped_packages
+from lungflag.quality import ValidatedUse
+from tests.packages import TINY_GATE, build_gate
 
 if TYPE_CHECKING:
     from tests.packages import PackageMaker
 
 FILES = ("model.onnx", "package.json", "README.md")
+
+
+GATE = asdict(TINY_GATE)
+USE = ValidatedUse().to_dict()
 
 
 def edit(folder: Path, **changes: Any) -> None:
@@ -47,9 +53,11 @@ def test_what_is_written_is_what_is_read(tiny_package: ModelPackage) -> None:
 def test_the_record_is_as_documented(tiny_package: ModelPackage) -> None:
     assert tiny_package.folder is not None
     record = json.loads((tiny_package.folder / "package.json").read_text(encoding="utf-8"))
-    assert record["format"] == 1
+    assert record["format"] == 2
+    assert record["gate"] is None
+    assert record["validated"] == {"ages": None, "hospitals": [], "institutions": [], "views": []}
     assert record["labels"] == ["normal", "pneumonia"]
-    assert record["preprocess"] == {"size": 32, "low": 0.0, "high": 100.0}
+    assert record["preprocess"] == {"size": 32, "low": 0.0, "high": 100.0, "equalise": False}
     assert record["calibration"] == {"slope": 0.5, "intercept": 0.25}
     assert record["operating_points"][1] == asdict(tiny_package.operating_point())
     for name, recorded in record["hashes"].items():
@@ -159,11 +167,18 @@ def test_the_graph_that_runs_is_the_graph_that_was_checked(tiny_package: ModelPa
 
 def test_a_newer_format_is_refused_by_name(tiny_package: ModelPackage) -> None:
     assert tiny_package.folder is not None
-    edit(tiny_package.folder, format=2, preprocess=..., something_new=[1])
+    edit(tiny_package.folder, format=3, preprocess=..., something_new=[1])
     with pytest.raises(
         PackageFormatError,
-        match=r"package\.json: written by a newer lungflag \(format 2; this one reads 1\)",
+        match=r"package\.json: written by a newer lungflag \(format 3; this one reads 2\)",
     ):
+        ModelPackage.read(tiny_package.folder)
+
+
+def test_an_older_format_is_refused_by_name(tiny_package: ModelPackage) -> None:
+    assert tiny_package.folder is not None
+    edit(tiny_package.folder, format=1, gate=..., validated=...)
+    with pytest.raises(PackageFormatError, match=r"older lungflag \(format 1; .* build .* anew"):
         ModelPackage.read(tiny_package.folder)
 
 
@@ -175,10 +190,19 @@ def test_a_newer_format_is_refused_by_name(tiny_package: ModelPackage) -> None:
         ({"labels": ["a", "b"]}, "labels"),
         ({"name": 5}, "name is not of type str"),
         ({"name": "../x"}, "forbidden"),
-        ({"preprocess": {"size": 32, "low": 0.0}}, "Preprocess lacks high"),
-        ({"preprocess": {"size": 32.5, "low": 0.0, "high": 1.0}}, r"Preprocess\.size"),
-        ({"preprocess": {"size": True, "low": 0.0, "high": 1.0}}, r"Preprocess\.size"),
-        ({"preprocess": {"size": 10**9, "low": 0.0, "high": 1.0}}, r"preprocess\.size"),
+        ({"preprocess": {"size": 32, "low": 0.0, "equalise": False}}, "Preprocess lacks high"),
+        (
+            {"preprocess": {"size": 32.5, "low": 0.0, "high": 1.0, "equalise": False}},
+            r"Preprocess\.size",
+        ),
+        (
+            {"preprocess": {"size": True, "low": 0.0, "high": 1.0, "equalise": False}},
+            r"Preprocess\.size",
+        ),
+        (
+            {"preprocess": {"size": 10**9, "low": 0.0, "high": 1.0, "equalise": False}},
+            r"preprocess\.size",
+        ),
         ({"calibration": {"slope": -1.0, "intercept": 0.0}}, "slope"),
         ({"calibration": {"slope": "1", "intercept": 0.0}}, r"Calibration\.slope"),
         ({"operating_points": {}}, "operating_points"),
@@ -190,6 +214,16 @@ def test_a_newer_format_is_refused_by_name(tiny_package: ModelPackage) -> None:
         ({"hashes": {"model.onnx": "0"}}, "hashes"),
         ({"hashes": {"model.onnx": "0", "README.md": "0", "/etc/passwd": "0"}}, "hashes"),
         ({"hashes": []}, "hashes"),
+        ({"hashes": {"model.onnx": "0", "README.md": "0", "gate.onnx": "0"}}, "hashes"),
+        ({"gate": {"size": 32}}, "GateSettings lacks"),
+        ({"gate": GATE | {"frontal": 2.0}}, "gate: a setting is out of range"),
+        ({"gate": GATE | {"familiar": 9.0, "far": 8.0}}, "gate: a setting is out of range"),
+        ({"gate": GATE}, "hashes lacks gate.onnx"),
+        ({"validated": USE | {"ages": [5, 1]}}, "ages"),
+        ({"validated": USE | {"ages": [True, 2]}}, "ages"),
+        ({"validated": USE | {"views": [1]}}, "views"),
+        ({"validated": []}, "validated"),
+        ({"validated": {}}, "validated lacks"),
     ],
 )
 def test_every_field_is_checked(
@@ -211,8 +245,11 @@ def test_every_field_is_checked(
         {"calibration": Calibration(slope=float("nan"))},
         {"calibration": Calibration(intercept=float("inf"))},
         {"version": ""},
+        {"operating_points": (OperatingPoint("balanced", 0.5, "", 0.9, 0.9, 10, "baby"),)},
+        {"operating_points": (OperatingPoint("balanced", 0.5, "", 0.9, 0.9, 10, "child"),)},
+        {"operating_points": (OperatingPoint("balanced", 0.5, "", 0.9, 0.9, 10, "adult"),) * 2},
     ],
-    ids=range(7),
+    ids=range(10),
 )
 def test_a_wrong_package_is_not_even_made(
     tmp_path: Path, make_package: PackageMaker, changes: dict[str, Any]
@@ -234,6 +271,51 @@ def test_operating_points_go_by_name(tiny_package: ModelPackage) -> None:
     assert tiny_package.operating_point("triage").threshold == 0.4
     with pytest.raises(PackageError, match=r"'rule-out'; it has triage, balanced"):
         tiny_package.operating_point("rule-out")
+
+
+def test_an_age_group_has_its_own_operating_point_or_the_one_for_anyone(
+    tmp_path: Path, make_package: PackageMaker
+) -> None:
+    def point(name: str, threshold: float, age_group: str = "") -> OperatingPoint:
+        return OperatingPoint(name, threshold, "", 0.9, 0.9, 10, age_group)
+
+    points = (point("balanced", 0.5), point("balanced", 0.3, "child"), point("triage", 0.1))
+    package = make_package(tmp_path / "p", operating_points=points)
+    assert package.operating_point().threshold == 0.5
+    assert package.operating_point(age_group="child").threshold == 0.3
+    assert package.operating_point(age_group="adult").threshold == 0.5
+    assert package.operating_point("triage", "child").threshold == 0.1
+    with pytest.raises(PackageError, match=r"it has balanced, triage$"):
+        package.operating_point("no", "child")
+
+
+def test_a_gate_travels_with_its_package(tmp_path: Path, make_package: PackageMaker) -> None:
+    use = ValidatedUse(ages=(1, 5.5), hospitals=("a", "b"), institutions=("A",), views=("AP",))
+    package = make_package(tmp_path / "p", gate=TINY_GATE, validated=use)
+    assert (package.gate, package.validated) == (TINY_GATE, use)
+    assert package.gate_bytes() == build_gate()
+    assert (tmp_path / "p" / "gate.onnx").read_bytes() == build_gate()
+    make_package(tmp_path / "p", version="2")  # a package with a gate is replaced like any other
+    assert not (tmp_path / "p" / "gate.onnx").exists()
+
+
+@pytest.mark.parametrize("name", ["gate.onnx", "model.onnx"])
+def test_a_changed_gate_is_tampered_with(
+    tmp_path: Path, make_package: PackageMaker, name: str
+) -> None:
+    make_package(tmp_path / "p", gate=TINY_GATE)
+    with (tmp_path / "p" / name).open("ab") as file:
+        file.write(b"\n")
+    with pytest.raises(PackageTamperedError, match=f"{name}: differs from the hash"):
+        ModelPackage.read(tmp_path / "p")
+
+
+def test_a_gate_needs_both_settings_and_graph(tmp_path: Path, tiny_package: ModelPackage) -> None:
+    graph = tiny_package.graph_bytes()
+    with pytest.raises(PackageError, match="a gate needs its settings and its graph"):
+        tiny_package.write(tmp_path / "p", graph=graph, card="", gate=build_gate())
+    with pytest.raises(PackageError, match="a gate needs its settings and its graph"):
+        replace(tiny_package, gate=TINY_GATE).write(tmp_path / "p", graph=graph, card="")
 
 
 def test_a_package_replaces_a_package(tmp_path: Path, make_package: PackageMaker) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         PackageError,
         PackageFormatError,
         PackageTamperedError,
+        QualityError,
         TrainingError,
         UnreadableError,
     )
@@ -42,7 +43,7 @@ _ROOMS = {
     "errors": (
         "FetchError", "InputError", "LungflagError", "ManifestError", "MissingExtraError",
         "NotARadiographError", "PackageError", "PackageFormatError", "PackageTamperedError",
-        "TrainingError", "UnreadableError",
+        "QualityError", "TrainingError", "UnreadableError",
     ),
     "outcome": ("Finding", "Outcome", "Rejection"),
     "outputs.overlay": ("draw_overlay",),
@@ -70,6 +71,7 @@ __all__ = [
     "PackageFormatError",
     "PackageTamperedError",
     "Preprocess",
+    "QualityError",
     "Radiograph",
     "Rejection",
     "Row",

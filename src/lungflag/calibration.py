@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import exp
 
+AGE_GROUPS = ("child", "adult")
+"""Under 18 years, and from 18 years on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -44,6 +47,8 @@ class OperatingPoint:
         As measured where the threshold was set, on patients outside the training set.
     n : int
         The number of images that they were measured on.
+    age_group : str
+        Whom the threshold is for: ``child`` (under 18 years), ``adult``, or empty for anyone.
     """
 
     name: str
@@ -52,3 +57,4 @@ class OperatingPoint:
     sensitivity: float
     specificity: float
     n: int
+    age_group: str = ""

@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
+from itertools import chain, islice, repeat
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import onnxruntime
 
-from lungflag.errors import InputError, NotARadiographError, PackageFormatError
+from lungflag._session import one_line, open_session
+from lungflag.calibration import AGE_GROUPS
+from lungflag.errors import InputError, NotARadiographError, PackageFormatError, QualityError
 from lungflag.outcome import Finding, Rejection
-from lungflag.package import GRAPH, ModelPackage, find_package
+from lungflag.package import GATE, GRAPH, ModelPackage, find_package
+from lungflag.preprocess import Preprocess
+from lungflag.quality import header as headers
+from lungflag.quality.gate import QualityGate
 from lungflag.radiograph import read_radiograph
 
 if TYPE_CHECKING:
@@ -25,7 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydicom import Dataset
 
-    from lungflag.calibration import OperatingPoint
     from lungflag.outcome import Outcome
     from lungflag.radiograph import Radiograph
 
@@ -35,6 +38,15 @@ Item = TypeVar("Item")
 
 _OUTPUTS = {"logit": 1, "cam": 3, "embedding": 2}
 _LOOK_AHEAD = 4  # inputs in flight a job: enough that a slow one does not idle the others
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the caller wants of one input, and knows of its patient."""
+
+    point: str
+    age_group: str = ""
+    age: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +59,8 @@ class Detector:
         What it was loaded from.
     session : onnxruntime.InferenceSession
         The running graph.
+    gate : QualityGate or None
+        What keeps pictures from it that it may not judge; None where the package has no gate.
 
     Examples
     --------
@@ -57,6 +71,7 @@ class Detector:
 
     package: ModelPackage
     session: Any
+    gate: QualityGate | None = None
 
     @classmethod
     def load(cls, model: str | Path = DEFAULT_MODEL, *, threads: int | None = None) -> Detector:
@@ -78,20 +93,15 @@ class Detector:
         """
         folder = find_package(model)
         package = ModelPackage.read(folder)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or usable_cpus()
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        graph = package.graph_bytes()
-        try:
-            session = onnxruntime.InferenceSession(
-                graph, sess_options=options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime's errors share no other base
-            raise PackageFormatError(f"{folder / GRAPH}: {_one_line(error)}") from error
+        threads = threads or usable_cpus()
+        session = open_session(package.graph_bytes(), folder / GRAPH, threads=threads)
         _check_signature(session, package.preprocess.size, folder / GRAPH)
-        detector = cls(package, session)
+        gate = None
+        if package.gate is not None:
+            gate = QualityGate.load(
+                package.gate, package.gate_bytes(), folder / GATE, threads=threads
+            )
+        detector = cls(package, session, gate)
         detector._try_out(folder / GRAPH)
         return detector
 
@@ -123,26 +133,57 @@ class Detector:
         logit, cam, embedding = self.session.run(list(_OUTPUTS), {"pixels": batch})
         return logit, cam, embedding
 
-    def detect(self, radiograph: Radiograph, *, operating_point: str | None = None) -> Finding:
+    def detect(
+        self,
+        radiograph: Radiograph,
+        *,
+        operating_point: str | None = None,
+        age: float | None = None,
+        age_group: str = "",
+    ) -> Finding:
         """Judge one radiograph. `Finding.seconds` counts from the call.
+
+        Parameters
+        ----------
+        radiograph : Radiograph
+            The picture and its header.
+        operating_point : str, optional
+            The package's default if not given.
+        age : float, optional
+            The patient's age in years, where the header has none.
+        age_group : str
+            ``child`` or ``adult``, where no age is known.
 
         Raises
         ------
         NotARadiographError
             If the pixels are blank or not finite.
+        QualityError
+            If the header or the quality gate says that the film may not be judged.
         InputError
             If the network's answer is not finite.
         PackageError
             If the package has no such operating point.
+        ValueError
+            If there is no such age group.
         """
-        point = self.package.operating_point(operating_point)
-        return self._judge(radiograph, point, started=perf_counter())
+        started = perf_counter()
+        asked = self._asked(operating_point, age_group)
+        return self._judge(radiograph, replace(asked, age=age), started=started)
+
+    def _asked(self, operating_point: str | None, age_group: str) -> _Asked:
+        """Return a request that this package can answer."""
+        if age_group not in ("", *AGE_GROUPS):
+            raise ValueError(f"age_group must be {' or '.join(AGE_GROUPS)}")
+        return _Asked(self.package.operating_point(operating_point).name, age_group)
 
     def detect_many(
         self,
         sources: Iterable[str | Path | bytes | Dataset],
         *,
         operating_point: str | None = None,
+        ages: Iterable[float | None] = (),
+        age_group: str = "",
         jobs: int = 1,
         on_finding: Callable[[Radiograph, Finding], None] | None = None,
     ) -> Iterator[Outcome]:
@@ -158,6 +199,10 @@ class Detector:
             from 1.
         operating_point : str, optional
             The package's default if not given.
+        ages : iterable of float or None
+            The patients' ages in years, one for each source, where headers have none.
+        age_group : str
+            ``child`` or ``adult``, where no age is known.
         jobs : int
             Inputs worked on at once, in threads.
         on_finding : callable, optional
@@ -169,15 +214,20 @@ class Detector:
         PackageError
             If the package has no such operating point; before the first input is read.
         ValueError
-            If `jobs` is below 1.
+            If `jobs` is below 1, or there is no such age group.
         """
         if jobs < 1:
             raise ValueError("jobs must be at least 1")
-        point = self.package.operating_point(operating_point)
-        named = ((source, _name(source, n)) for n, source in enumerate(sources, start=1))
+        asked = self._asked(operating_point, age_group)
+        named = (
+            (source, _name(source, n), replace(asked, age=age))
+            for n, (source, age) in enumerate(
+                zip(sources, chain(ages, repeat(None)), strict=False), start=1
+            )
+        )
 
-        def work(item: tuple[str | Path | bytes | Dataset, str]) -> Outcome:
-            return self._read_and_judge(*item, point, on_finding)
+        def work(item: tuple[str | Path | bytes | Dataset, str, _Asked]) -> Outcome:
+            return self._read_and_judge(*item, on_finding)
 
         return map(work, named) if jobs == 1 else _in_threads(work, named, jobs)
 
@@ -185,7 +235,7 @@ class Detector:
         self,
         source: str | Path | bytes | Dataset,
         name: str,
-        point: OperatingPoint,
+        asked: _Asked,
         on_finding: Callable[[Radiograph, Finding], None] | None,
     ) -> Outcome:
         started = perf_counter()
@@ -193,35 +243,47 @@ class Detector:
             radiograph = read_radiograph(
                 source, name=name, minimum_side=self.package.preprocess.working_side
             )
-            finding = self._judge(radiograph, point, started=started)
+            finding = self._judge(radiograph, asked, started=started)
         except InputError as error:
-            return self._reject(name, error.reason, point, started)
+            return self._reject(error, asked, name=name, started=started)
         except Exception as error:  # a codec's bug or lack of memory must not lose the batch
-            reason = f"unexpected {type(error).__name__}: {_one_line(error)}"
-            return self._reject(name, reason, point, started)
+            reason = f"unexpected {type(error).__name__}: {one_line(error)}"
+            return self._reject(InputError(name, reason), asked, name=name, started=started)
         if on_finding:
             on_finding(radiograph, finding)
         return finding
 
-    def _reject(self, name: str, reason: str, point: OperatingPoint, started: float) -> Rejection:
+    def _reject(self, error: InputError, asked: _Asked, *, name: str, started: float) -> Rejection:
         return Rejection(
             source=name,
-            reason=reason,
-            operating_point=point.name,
+            code=error.code,
+            reason=error.reason,
+            operating_point=asked.point,
             model=self.package.name,
             version=self.package.version,
             seconds=perf_counter() - started,
         )
 
-    def _judge(self, radiograph: Radiograph, point: OperatingPoint, *, started: float) -> Finding:
+    def _judge(self, radiograph: Radiograph, asked: _Asked, *, started: float) -> Finding:
+        headers.check_header(radiograph.header, radiograph.source)
         if not np.isfinite(radiograph.pixels).all():
             raise NotARadiographError(radiograph.source, "holds pixels that are not finite")
         square = self.package.preprocess(radiograph.pixels)
         if square.min() == square.max():
-            raise NotARadiographError(radiograph.source, "blank: all pixels are equal")
+            reason = "blank: all pixels are equal"
+            raise NotARadiographError(radiograph.source, reason, code="blank")
+        looks = self._pass_gate(radiograph)
         logit, cam, embedding = self.infer(square[None, None])
         if not all(np.isfinite(output).all() for output in (logit, cam, embedding)):
-            raise InputError(radiograph.source, "the network's answer is not finite")
+            reason = "the network's answer is not finite"
+            raise InputError(radiograph.source, reason, code="no-answer")
+        stated = headers.age_in_years(radiograph.header)
+        age = asked.age if stated is None else stated
+        group = headers.age_group(age) or asked.age_group
+        point = self.package.operating_point(asked.point, group)
+        said = headers.marks(
+            radiograph.header, self.package.validated, age=age, asked=asked.age_group
+        )
         probability = self.package.calibration(float(logit[0]))
         return Finding(
             source=radiograph.source,
@@ -234,7 +296,22 @@ class Detector:
             seconds=perf_counter() - started,
             heatmap=cam[0],
             embedding=embedding[0],
+            age_group=group,
+            marks=looks + said,
         )
+
+    def _pass_gate(self, radiograph: Radiograph) -> tuple[str, ...]:
+        """Return the gate's marks, or raise its refusal with what the header says beside it."""
+        if self.gate is None:
+            return ()
+        how = self.gate.settings
+        square = Preprocess(how.size, how.low, how.high)(radiograph.pixels)
+        try:
+            look = self.gate.check(square, radiograph.pixels.shape, radiograph.source)
+        except QualityError as error:
+            reason = error.reason + headers.beside(error.code, radiograph.header)
+            raise QualityError(radiograph.source, reason, code=error.code) from error
+        return self.gate.marks(look)
 
     def _try_out(self, path: Path) -> None:
         """Run the graph on two blank squares: the declared shapes may be wrong or missing."""
@@ -242,7 +319,7 @@ class Detector:
         try:
             outputs = self.infer(np.zeros((2, 1, size, size), np.uint8))
         except Exception as error:
-            raise PackageFormatError(f"{path}: cannot run ({_one_line(error)})") from error
+            raise PackageFormatError(f"{path}: cannot run ({one_line(error)})") from error
         for (name, rank), output in zip(_OUTPUTS.items(), outputs, strict=True):
             if output.ndim != rank or len(output) != 2 or output.size == 0:
                 raise PackageFormatError(f"{path}: {name} came out with shape {output.shape}")
@@ -297,7 +374,3 @@ def usable_cpus() -> int:
 
 def _name(source: object, number: int) -> str:
     return str(source) if isinstance(source, str | Path) else f"input {number}"
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or "no further word"

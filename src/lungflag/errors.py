@@ -5,7 +5,8 @@
     LungflagError
     ├── InputError               one input, named, cannot be judged
     │   ├── UnreadableError      missing, empty, truncated, or not an image at all
-    │   └── NotARadiographError  decodes well, but is not a radiograph's pixels
+    │   ├── NotARadiographError  decodes well, but is not a radiograph's pixels
+    │   └── QualityError         a radiograph, perhaps, but none that the model may judge
     ├── ManifestError            a manifest or data set that breaks its own rules
     ├── FetchError               a download that failed or does not match its checksum
     ├── PackageError             a model package that cannot be used
@@ -31,20 +32,34 @@ class InputError(LungflagError):
         The file's path, or another name of the input.
     reason : str
         Why it cannot be judged, in one line.
+    code : str, optional
+        The reason as one word for programs, see `lungflag.outcome.Rejection`; the class's own
+        `code` where it is not given.
     """
 
-    def __init__(self, source: str, reason: str) -> None:
+    code = "unexpected"
+
+    def __init__(self, source: str, reason: str, *, code: str = "") -> None:
         super().__init__(f"{source}: {reason}")
         self.source = source
         self.reason = reason
+        self.code = code or type(self).code
 
 
 class UnreadableError(InputError):
     """The input is missing, empty, truncated, or not an image."""
 
+    code = "unreadable"
+
 
 class NotARadiographError(InputError):
     """The input decodes, but its pixels are not one radiograph's."""
+
+    code = "not-a-radiograph"
+
+
+class QualityError(InputError):
+    """The quality gate or the header says that the model may not judge the input."""
 
 
 class ManifestError(LungflagError):

@@ -9,6 +9,22 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+CODES = {
+    "unreadable": "missing, empty, damaged, or of a format that is not read",
+    "not-a-radiograph": "a photograph, a text page, a slice, another part of the body",
+    "header": "its DICOM header says that it is no frontal chest radiograph for presentation",
+    "too-small": "too few rows or columns",
+    "blank": "holds no picture",
+    "inverted": "air bright and bone dark",
+    "rotated": "lies on its side or stands on its head",
+    "lateral": "a lateral view",
+    "cropped": "shows a part of the chest only, or is out of shape",
+    "out-of-distribution": "far from everything that the package was made for",
+    "no-answer": "the network's answer is not finite",
+    "unexpected": "a failure that nobody foresaw",
+}
+"""Code of a rejection to its meaning."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finding:
@@ -35,6 +51,12 @@ class Finding:
         positive where the pixels speak for pneumonia.
     embedding : NDArray[np.float32]
         The network's feature vector, shape (d,).
+    age_group : str
+        ``child`` (under 18 years) or ``adult``; empty where the age is not known. The threshold is
+        that group's where the package has one.
+    marks : tuple[str, ...]
+        What a reader must know beside the result, a line each: ``outside validated use: ...``, or
+        ``contradiction: ...`` between header, request and picture.
     """
 
     source: str
@@ -47,6 +69,8 @@ class Finding:
     seconds: float
     heatmap: NDArray[np.float32]
     embedding: NDArray[np.float32]
+    age_group: str = ""
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +81,8 @@ class Rejection:
     ----------
     source : str
         The input's path or name.
+    code : str
+        Why, as one of `CODES`.
     reason : str
         Why, in one line.
     operating_point, model, version, seconds
@@ -64,6 +90,7 @@ class Rejection:
     """
 
     source: str
+    code: str
     reason: str
     operating_point: str
     model: str

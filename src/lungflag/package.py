@@ -5,7 +5,9 @@
     NAME/
     ├── model.onnx    pixels uint8 [n,1,size,size]
     │                 -> logit float32 [n], cam float32 [n,h,w], embedding float32 [n,d]
-    ├── package.json  preprocessing, calibration, operating points, provenance, hashes
+    ├── gate.onnx     optional, see `lungflag.quality`: pixels uint8 [n,1,size,size]
+    │                 -> kind float32 [n,k], distance float32 [n]
+    ├── package.json  preprocessing, calibration, operating points, validated use, hashes ...
     └── README.md     the model card
 """
 
@@ -21,16 +23,17 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from lungflag._record import build, same_keys, seal, take, unseal
-from lungflag.calibration import Calibration, OperatingPoint
+from lungflag.calibration import AGE_GROUPS, Calibration, OperatingPoint
 from lungflag.errors import PackageError, PackageFormatError, PackageTamperedError
 from lungflag.preprocess import Preprocess
+from lungflag.quality import GateSettings, ValidatedUse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FORMAT = 1
+FORMAT = 2
 LABELS = ("normal", "pneumonia")
-GRAPH, CARD, RECORD = "model.onnx", "README.md", "package.json"
+GRAPH, GATE, CARD, RECORD = "model.onnx", "gate.onnx", "README.md", "package.json"
 SHIPPED = Path(__file__).with_name("models")
 
 _TRAINING_DATA = {"name": str, "licence": str, "citation": str, "images": int, "patients": int}
@@ -50,13 +53,18 @@ class ModelPackage:
     calibration : Calibration
         The way from the graph's logit to a probability. Its slope is positive.
     operating_points : tuple[OperatingPoint, ...]
-        At least one; names are unique.
+        At least one. Names are unique, but for versions of one point for an age group; every name
+        has a version for anyone.
     default_operating_point : str
         The name of the one that is used where none is asked for.
     provenance : Mapping[str, Any]
         Free JSON: recipe, seed, backbone, library versions, date.
     training_data : tuple[Mapping[str, Any], ...]
         One mapping a data set: name, licence, citation, images, patients.
+    validated : ValidatedUse
+        Where the figures were measured; findings elsewhere are marked.
+    gate : GateSettings or None
+        The quality gate; None where there is none, and every readable picture is judged.
     folder : Path or None
         Where the package lies. None before it is written.
     hashes : Mapping[str, str]
@@ -78,6 +86,8 @@ class ModelPackage:
     default_operating_point: str
     provenance: Mapping[str, Any]
     training_data: tuple[Mapping[str, Any], ...]
+    validated: ValidatedUse = field(default_factory=ValidatedUse)
+    gate: GateSettings | None = None
     folder: Path | None = None
     hashes: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
@@ -90,10 +100,15 @@ class ModelPackage:
         _demand(0 <= square.low < square.high <= 100, "preprocess.low and high are no percentiles")
         _demand(0 < self.calibration.slope < float("inf"), "calibration.slope is not positive")
         _demand(isfinite(self.calibration.intercept), "calibration.intercept is not finite")
-        names = Counter(point.name for point in self.operating_points)
-        _demand(all(n == 1 for n in names.values()), "an operating point stands there twice")
+        keys = Counter((point.name, point.age_group) for point in self.operating_points)
+        _demand(all(n == 1 for n in keys.values()), "an operating point stands there twice")
         _demand(
-            self.default_operating_point in names,
+            all(group in ("", *AGE_GROUPS) and (name, "") in keys for name, group in keys),
+            f"an operating point is for neither anyone nor {' nor '.join(AGE_GROUPS)}, "
+            "or lacks its version for anyone",
+        )
+        _demand(
+            (self.default_operating_point, "") in keys,
             f"the default operating point {self.default_operating_point!r} is not in the list",
         )
         for point in self.operating_points:
@@ -108,8 +123,16 @@ class ModelPackage:
                 f"a training_data entry needs exactly {', '.join(_TRAINING_DATA)}",
             )
 
-    def operating_point(self, name: str | None = None) -> OperatingPoint:
+    def operating_point(self, name: str | None = None, age_group: str = "") -> OperatingPoint:
         """Return the operating point called `name`, or the default one.
+
+        Parameters
+        ----------
+        name : str, optional
+            The point's name.
+        age_group : str
+            ``child`` or ``adult``: the version for that group where there is one, else the one for
+            anyone.
 
         Raises
         ------
@@ -117,10 +140,11 @@ class ModelPackage:
             If the package has none of that name.
         """
         wanted = self.default_operating_point if name is None else name
-        for point in self.operating_points:
-            if point.name == wanted:
-                return point
-        have = ", ".join(point.name for point in self.operating_points)
+        for group in (age_group, ""):
+            for point in self.operating_points:
+                if (point.name, point.age_group) == (wanted, group):
+                    return point
+        have = ", ".join(dict.fromkeys(point.name for point in self.operating_points))
         raise PackageError(f"{self.name} has no operating point {wanted!r}; it has {have}")
 
     def graph_bytes(self) -> bytes:
@@ -135,11 +159,17 @@ class ModelPackage:
         """
         return self._checked(GRAPH)
 
+    def gate_bytes(self) -> bytes:
+        """Return the quality gate's ONNX graph, checked like `graph_bytes`."""
+        return self._checked(GATE)
+
     def card(self) -> str:
         """Return the model card's Markdown, checked like `graph_bytes`."""
         return self._checked(CARD).decode("utf-8", errors="replace")
 
-    def write(self, folder: str | Path, *, graph: bytes, card: str) -> ModelPackage:
+    def write(
+        self, folder: str | Path, *, graph: bytes, card: str, gate: bytes | None = None
+    ) -> ModelPackage:
         """Write the package to `folder`, all of it or nothing, and return it as read back.
 
         An older package there is replaced; anything else there is left alone.
@@ -152,16 +182,22 @@ class ModelPackage:
             The serialised ONNX model.
         card : str
             The model card in Markdown.
+        gate : bytes, optional
+            The quality gate's serialised ONNX model, where the package has `gate` settings.
 
         Raises
         ------
         PackageError
             If `folder` holds something that is not a package, or cannot be written, or
-            `provenance` is not JSON.
+            `provenance` is not JSON, or a gate's graph comes without settings or they without it.
         """
+        if (gate is None) != (self.gate is None):
+            raise PackageError(f"{self.name}: a gate needs its settings and its graph")
         target = Path(folder).resolve()
         _refuse_strangers(target)
         contents = {GRAPH: graph, CARD: card.encode("utf-8")}
+        if gate is not None:
+            contents[GATE] = gate
         contents[RECORD] = self._record(contents)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -182,7 +218,7 @@ class ModelPackage:
         Raises
         ------
         PackageFormatError
-            If it is not a package, or a newer lungflag wrote it.
+            If it is not a package, or another version of lungflag wrote it in another format.
         PackageTamperedError
             If a file differs from what was written; the message names it.
         """
@@ -192,12 +228,17 @@ class ModelPackage:
             package = cls._parse(unseal(content, newest=FORMAT), folder)
         except PackageError as error:
             raise type(error)(f"{folder / RECORD}: {error}") from error
-        package.graph_bytes()
-        package.card()
+        for name in package.hashes:
+            package._checked(name)
         return package
 
     @classmethod
     def _parse(cls, record: Mapping[str, Any], folder: Path) -> ModelPackage:
+        _demand(
+            record["format"] == FORMAT,
+            f"written by an older lungflag (format {record['format']}; this one reads {FORMAT}): "
+            "build the package anew",
+        )
         ours = {item.name for item in fields(cls)} - {"folder"}
         same_keys(record, ours | {"format", "labels"}, "the record")
         _demand(record["labels"] == list(LABELS), f"labels are not {', '.join(LABELS)}")
@@ -206,7 +247,8 @@ class ModelPackage:
             all(type(entry) is dict for entry in entries), "a training_data entry is no mapping"
         )
         hashes = take(record, "hashes", dict)
-        same_keys(hashes, {GRAPH, CARD}, "hashes")
+        gate = None if record["gate"] is None else build(GateSettings, record["gate"])
+        same_keys(hashes, {GRAPH, CARD} if gate is None else {GRAPH, CARD, GATE}, "hashes")
         return cls(
             name=take(record, "name", str),
             version=take(record, "version", str),
@@ -218,6 +260,8 @@ class ModelPackage:
             default_operating_point=take(record, "default_operating_point", str),
             provenance=take(record, "provenance", dict),
             training_data=tuple(entries),
+            validated=ValidatedUse.from_dict(take(record, "validated", dict)),
+            gate=gate,
             folder=folder,
             hashes=hashes,
             digest=take(record, "digest", str),
@@ -235,6 +279,8 @@ class ModelPackage:
             "default_operating_point": self.default_operating_point,
             "provenance": dict(self.provenance),
             "training_data": [dict(entry) for entry in self.training_data],
+            "validated": self.validated.to_dict(),
+            "gate": None if self.gate is None else asdict(self.gate),
             "hashes": {name: _sha256(content) for name, content in contents.items()},
         }
         try:
@@ -302,7 +348,7 @@ def _refuse_strangers(target: Path) -> None:
     if not target.exists():
         return
     held = {path.name for path in target.iterdir()} if target.is_dir() else {target.name}
-    if held and not (RECORD in held and held <= {GRAPH, CARD, RECORD}):
+    if held and not (RECORD in held and held <= {GRAPH, GATE, CARD, RECORD}):
         raise PackageError(f"{target}: not a model package, so it is not overwritten")
 
 

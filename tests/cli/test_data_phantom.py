@@ -46,6 +46,9 @@ def test_makes_a_data_set(tmp_path: Path, kind: str) -> None:
         assert read_radiograph(row.path).pixels.shape == (64, 64)
         mask = np.asarray(Image.open(folder / row.extra["mask"]))
         assert bool(mask.any()) == row.positive
+        lungs = np.asarray(Image.open(folder / row.extra["lungs"]))
+        assert lungs.shape == (64, 64)
+        assert set(np.unique(lungs)) == {0, 255}
         assert row.extra["view"] in ("PA", "AP")
 
 
@@ -59,6 +62,7 @@ def test_the_same_command_again_gives_the_same_files(tmp_path: Path) -> None:
 def test_a_smaller_set_leaves_nothing_of_the_larger_and_keeps_other_files(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     run(tmp_path, "--n", "3", "--masks")
+    assert (tmp_path / "masks" / "lungs" / "phantom-000003.png").exists()
     run(tmp_path, "--n", "1", "--format", "dicom", "--prevalence", "1")
     assert set(contents(tmp_path)) == {"notes.txt", "manifest.csv", "phantom-000001.dcm"}
 

@@ -17,6 +17,7 @@ from pyarrow import parquet
 
 from lungflag.cli import _detect_tables as tables
 from lungflag.cli import main
+from lungflag.phantom import make_phantom, to_dicom
 from lungflag.radiograph import read_radiograph
 
 if TYPE_CHECKING:
@@ -118,6 +119,25 @@ def test_a_pipe_gets_lines_of_four_cells(lungflag: Lungflag, folder: Path) -> No
             assert (probability, bool(reason)) == ("", True)
         else:
             assert verdict == ("FLAGGED" if float(probability) >= 0.5 else "not flagged")
+
+
+def test_a_mark_stands_in_the_pipe_the_table_and_the_summary(
+    lungflag: Lungflag, tmp_path: Path
+) -> None:
+    path = tmp_path / "film.dcm"
+    dataset = to_dicom(make_phantom(1, pneumonia=False, size=64))
+    dataset.PatientAge = "004Y"
+    dataset.InstitutionName = "Elsewhere"
+    dataset.save_as(path)
+    run = lungflag(path, "--age-group", "adult", "--table", tmp_path / "out.jsonl")
+    row = json.loads((tmp_path / "out.jsonl").read_text(encoding="utf-8"))
+    assert (row["outcome"], row["age_group"], row["code"]) == ("finding", "child", None)
+    first, second = row["marks"].split("; ", 1)
+    assert first.startswith("outside validated use: hospital 'Elsewhere'")
+    assert second.startswith("contradiction: asked for adult")
+    assert run.out.rstrip("\n").split("\t")[3] == row["marks"]
+    assert "1 marked, see the remarks" in run.err
+    assert run.code == 0
 
 
 def test_json_lines_are_what_the_table_holds(lungflag: Lungflag, folder: Path) -> None:
@@ -277,7 +297,9 @@ def test_the_command_loads_no_torch_and_needs_no_extra(
 
 
 def _row(path: str, *, flagged: bool | None, reason: str | None = None) -> Row:
-    return {"path": path, "flagged": flagged, "reason": reason, "probability": 0.25}
+    return {
+        "path": path, "flagged": flagged, "reason": reason, "probability": 0.25, "marks": None
+    }  # fmt: skip
 
 
 def test_a_long_run_shows_flagged_and_rejected_first() -> None:

@@ -29,6 +29,7 @@ def judged(
     source: str = "film.png",
     model: str = "tiny",
     operating_point: str = "balanced",
+    **more: Any,
 ) -> Finding:
     return Finding(
         source=source,
@@ -41,6 +42,7 @@ def judged(
         seconds=0.1,
         heatmap=heatmap,
         embedding=np.zeros(2, np.float32),
+        **more,
     )
 
 
@@ -188,6 +190,11 @@ def test_the_legend_says_what_a_reader_must_know(monkeypatch: pytest.MonkeyPatch
     for part in ("FLAGGED", "0.910", "0.500", "balanced", "tiny 1.0.0", "not for diagnosis"):
         assert part in text
     assert "12 or more" in text
+    said.clear()
+    marks = ("outside validated use: age 3 months", "contradiction: other")
+    draw_overlay(grey_film(600, 600), judged(peak(2, 2), age_group="child", marks=marks))
+    assert "threshold 0.500 (balanced, child)" in said
+    assert set(marks) <= set(said)
     said.clear()
     draw_overlay(grey_film(600, 600), judged(peak(2, 2), flagged=False))
     assert "not flagged" in said

@@ -31,6 +31,9 @@ KEYS = [
     "flagged",
     "threshold",
     "operating_point",
+    "age_group",
+    "marks",
+    "code",
     "reason",
     "model",
     "version",
@@ -38,7 +41,7 @@ KEYS = [
 ]
 
 
-def finding(source: str = "a.png", probability: float = 0.75) -> Finding:
+def finding(source: str = "a.png", probability: float = 0.75, **more: Any) -> Finding:
     return Finding(
         source=source,
         probability=probability,
@@ -50,11 +53,12 @@ def finding(source: str = "a.png", probability: float = 0.75) -> Finding:
         seconds=0.125,
         heatmap=np.zeros((2, 2), np.float32),
         embedding=np.zeros(3, np.float32),
+        **more,
     )
 
 
 def rejection(source: str = "b.png", reason: str = "is empty") -> Rejection:
-    return Rejection(source, reason, "balanced", "tiny", "1", 0.5)
+    return Rejection(source, "unreadable", reason, "balanced", "tiny", "1", 0.5)
 
 
 def write(path: Path, outcomes: Iterable[Outcome]) -> None:
@@ -79,6 +83,9 @@ def test_a_row_has_exactly_the_documented_keys() -> None:
         "flagged": True,
         "threshold": 0.5,
         "operating_point": "balanced",
+        "age_group": None,
+        "marks": None,
+        "code": None,
         "reason": None,
         "model": "tiny",
         "version": "1",
@@ -91,11 +98,19 @@ def test_a_row_has_exactly_the_documented_keys() -> None:
         "flagged": None,
         "threshold": None,
         "operating_point": "balanced",
+        "age_group": None,
+        "marks": None,
+        "code": "unreadable",
         "reason": "is empty",
         "model": "tiny",
         "version": "1",
         "seconds": 0.5,
     }
+
+
+def test_marks_share_a_cell() -> None:
+    row = to_row(finding(age_group="child", marks=("outside: a", "contradiction: b")))
+    assert (row["age_group"], row["marks"]) == ("child", "outside: a; contradiction: b")
 
 
 def test_json_lines_read_back(tmp_path: Path) -> None:
@@ -176,7 +191,7 @@ def test_a_killed_run_keeps_its_rows(tmp_path: Path, suffix: str) -> None:
         "from lungflag.outputs.table import open_table, to_row\n"
         "with open_table(sys.argv[1]) as put:\n"
         "    for n in range(5):\n"
-        "        put(to_row(Rejection(str(n), 'r', 'p', 'm', '1', 0.1)))\n"
+        "        put(to_row(Rejection(str(n), 'c', 'r', 'p', 'm', '1', 0.1)))\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], check=False)

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from lungflag.cli import data, detect, evaluate, models, train
+from lungflag.cli import card, compare, data, detect, evaluate, heatmaps, models, recalibrate, train
 from lungflag.cli._console import fail, say
 from lungflag.errors import LungflagError
 
@@ -25,7 +25,11 @@ app = typer.Typer(
 )
 app.command("detect")(detect.detect)
 app.command("models")(models.models)
+app.command("card")(card.card)
+app.command("compare")(compare.compare)
 app.command("evaluate")(evaluate.evaluate)
+app.command("heatmaps")(heatmaps.heatmaps)
+app.command("recalibrate")(recalibrate.recalibrate)
 app.command("train")(train.train)
 app.add_typer(data.app, name="data")
 

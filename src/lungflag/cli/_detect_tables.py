@@ -30,6 +30,7 @@ class Tally:
 
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    marked: int = 0
     first: dict[str, list[tuple[int, Row]]] = field(default_factory=dict)
 
     def add(self, row: Row) -> None:
@@ -41,6 +42,7 @@ class Tally:
         self.counts[word] += 1
         if row["reason"] is not None:
             self.reasons[str(row["reason"])] += 1
+        self.marked += row["marks"] is not None
 
     @property
     def total(self) -> int:
@@ -69,6 +71,8 @@ class Tally:
             named = [f"{reason}: {n}" for reason, n in common]
             others = rejected - sum(n for _, n in common)
             line += f" ({'; '.join([*named, f'other reasons: {others}'] if others else named)})"
+        if self.marked:
+            line += f"; {self.marked} marked, see the remarks"
         return f"{line}; {self.total / max(seconds, 1e-9):.1f} images/s"
 
 
@@ -80,24 +84,24 @@ def verdict(row: Row) -> str:
 
 
 def to_line(row: Row) -> str:
-    """Return a row for a pipe: verdict, probability, path and reason, between tabs."""
+    """Return a row for a pipe: verdict, probability, path and remark, between tabs."""
     probability = "" if row["probability"] is None else f"{row['probability']:.4f}"
-    cells = (verdict(row), probability, row["path"], row["reason"] or "")
+    cells = (verdict(row), probability, row["path"], _remark(row))
     return "\t".join(_plain(str(cell)) for cell in cells)
 
 
 def show(tally: Tally, console: Console) -> int:
     """Print the rows that are worth a look and return how many were left out."""
     rows = tally.shown()
-    reasons = max((len(str(row["reason"] or "")) for row in rows), default=0)
-    beside = _FIXED + min(reasons, console.width // 2 - 14)
+    remarks = max((len(_remark(row)) for row in rows), default=0)
+    beside = _FIXED + min(remarks, console.width // 2 - 14)
     room = max(20, console.width - beside)
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("result", no_wrap=True)
     table.add_column("probability", justify="right", no_wrap=True)
     table.add_column("path", no_wrap=True)
-    if reasons:
-        table.add_column("reason", overflow="fold")
+    if remarks:
+        table.add_column("remark", overflow="fold")
     for row in rows:
         word = verdict(row)
         probability = "" if row["probability"] is None else f"{row['probability']:.3f}"
@@ -106,10 +110,15 @@ def show(tally: Tally, console: Console) -> int:
             Text(probability),
             Text(shorten(str(row["path"]), room)),
         ]
-        table.add_row(*cells, *([Text(_plain(str(row["reason"] or "")))] if reasons else []))
+        table.add_row(*cells, *([Text(_plain(_remark(row)))] if remarks else []))
     if rows:
         console.print(table)
     return tally.total - len(rows)
+
+
+def _remark(row: Row) -> str:
+    """Return a rejection's reason or a finding's marks."""
+    return str(row["reason"] or row["marks"] or "")
 
 
 def shorten(path: str, room: int) -> str:

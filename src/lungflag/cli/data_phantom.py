@@ -36,7 +36,10 @@ def phantom(
         float, typer.Option(min=0.0, max=1.0, help="Share of images with pneumonia.")
     ] = 0.5,
     masks: Annotated[
-        bool, typer.Option("--masks", help="Also write each consolidation's mask to DIR/masks.")
+        bool,
+        typer.Option(
+            "--masks", help="Also write masks of the consolidations and lungs to DIR/masks."
+        ),
     ] = False,
 ) -> None:
     """Make synthetic chest radiographs with known labels, for trying things out.
@@ -84,24 +87,31 @@ def _make(path: Path, seed: int, *, positive: bool, size: int, masks: bool) -> R
     from lungflag.phantom import make_phantom, patient_id, write_dicom, write_mask, write_png
 
     made = make_phantom(seed, pneumonia=positive, size=size)
-    mask = path.parent / "masks" / f"{path.stem}.png"
+    files = _mask_files(path)
     try:
         (write_dicom if path.suffix == ".dcm" else write_png)(made, path)
         if masks:
-            mask.parent.mkdir(exist_ok=True)
-            write_mask(made, mask)
+            for file, pixels in zip(files.values(), (made.mask, made.lungs), strict=True):
+                file.parent.mkdir(parents=True, exist_ok=True)
+                write_mask(pixels, file)
     except BaseException as error:  # an interruption too leaves no half of a file behind
-        path.unlink(missing_ok=True)
-        mask.unlink(missing_ok=True)
+        for file in (path, *files.values()):
+            file.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise ManifestError(f"{path}: cannot be written ({error.strerror})") from error
         raise
-    extra = {
-        "seed": str(seed),
-        "view": made.view,
-        "mask": f"masks/{mask.name}" if masks else "",
+    named = {
+        column: file.relative_to(path.parent).as_posix() if masks else ""
+        for column, file in files.items()
     }
+    extra = {"seed": str(seed), "view": made.view, **named}
     return Row(path, made.label, patient_id(seed), "", SOURCE, extra)
+
+
+def _mask_files(path: Path) -> dict[str, Path]:
+    """Return where the masks of a phantom at `path` lie, by the manifest's column."""
+    masks = path.parent / "masks"
+    return {"mask": masks / f"{path.stem}.png", "lungs": masks / "lungs" / f"{path.stem}.png"}
 
 
 def _make_room(folder: Path, manifest: Path) -> None:
@@ -126,6 +136,6 @@ def _make_room(folder: Path, manifest: Path) -> None:
         raise ManifestError(f"{manifest}: belongs to another data set; choose another folder")
     manifest.unlink()
     for row in old:
-        for path in (row.path, folder / "masks" / f"{row.path.stem}.png"):
-            if path.name.startswith("phantom-") and path.parent in (folder, folder / "masks"):
+        if row.path.name.startswith("phantom-") and row.path.parent == folder:
+            for path in (row.path, *_mask_files(row.path).values()):
                 path.unlink(missing_ok=True)

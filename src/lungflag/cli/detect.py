@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryFile
 from time import perf_counter
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     from lungflag.outcome import Finding, Outcome
     from lungflag.outputs.table import Row
     from lungflag.radiograph import Radiograph
+
+
+class AgeGroup(StrEnum):
+    """Whom an operating point may be for."""
+
+    CHILD = "child"
+    ADULT = "adult"
 
 
 def detect(
@@ -34,6 +42,10 @@ def detect(
     operating_point: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Of the model; its default one where none is given."),
+    ] = None,
+    age_group: Annotated[
+        AgeGroup | None,
+        typer.Option(help="Whose threshold to use, where a header tells no age."),
     ] = None,
     table: Annotated[
         Path | None,
@@ -62,7 +74,7 @@ def detect(
 
     Example: lungflag detect studies/ film.dcm --table findings.csv --overlays overlays
 
-    Every input gets a row; one that cannot be judged is rejected (exit code 1).
+    Every input gets a row; one that may not be judged is rejected (exit code 1).
 
     Folders are searched, but for hidden files, DICOMDIR and manifest.csv + masks.
     """
@@ -81,7 +93,11 @@ def detect(
     started, tally = perf_counter(), Tally()
     with sink as write:
         outcomes = detector.detect_many(
-            inputs, operating_point=operating_point, jobs=jobs, on_finding=pictures
+            inputs,
+            operating_point=operating_point,
+            age_group=age_group.value if age_group else "",
+            jobs=jobs,
+            on_finding=pictures,
         )
         try:
             for outcome in _track(outcomes, len(inputs), hidden=quiet or json_lines):

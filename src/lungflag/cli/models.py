@@ -67,12 +67,13 @@ def _describe(package: ModelPackage, folder: Path) -> Table:
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for point in package.operating_points:
+        group = f", {point.age_group}" if point.age_group else ""
         default = ", default" if point.name == package.default_operating_point else ""
         figures = (
             f"sensitivity {point.sensitivity:.3f}, specificity {point.specificity:.3f} "
             f"on {point.n:,} images at threshold {point.threshold:.3f}; {point.rule}"
         )
-        table.add_row(f"  operating point {point.name}{default}", Text(figures))
+        table.add_row(f"  operating point {point.name}{group}{default}", Text(figures))
     for entry in package.training_data:
         counts = f"{entry['images']:,} images of {entry['patients']:,} patients"
         table.add_row("  trained on", Text(f"{entry['name']}: {counts}; {entry['licence']}"))

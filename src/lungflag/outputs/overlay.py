@@ -50,15 +50,21 @@ def draw_overlay(radiograph: Radiograph, finding: Finding) -> Image.Image:
     finding : Finding
         The detector's result for it; the heatmap of shape (h, w) spans the whole film.
     """
-    film = _film(radiograph.pixels)
-    strength = _strength(finding.heatmap, film.size)
-    film.paste(_colour(strength), mask=_opacity(strength))
+    film = draw_heatmap(radiograph, finding)
     width = max(film.width, SMALLEST_SIDE)
     legend = _legend(finding, width)
     canvas = Image.new("RGB", (width, film.height + legend.height), _GROUND)
     canvas.paste(film, ((width - film.width) // 2, 0))
     canvas.paste(legend, (0, film.height))
     return canvas
+
+
+def draw_heatmap(radiograph: Radiograph, finding: Finding) -> Image.Image:
+    """Return the film and the heatmap over it, as `draw_overlay` does, without the legend."""
+    film = _film(radiograph.pixels)
+    strength = _strength(finding.heatmap, film.size)
+    film.paste(_colour(strength), mask=_opacity(strength))
+    return film
 
 
 def write_overlay(folder: str | Path, radiograph: Radiograph, finding: Finding) -> Path:
@@ -131,7 +137,8 @@ def _legend(finding: Finding, width: int) -> Image.Image:
     lines = (
         (verdict, 30, _ALERT if finding.flagged else _CALM),
         (f"probability {_figure(finding.probability)}, {relation} the threshold", 22, _TEXT),
-        (f"threshold {_figure(finding.threshold)} ({finding.operating_point})", 18, _TEXT),
+        (f"threshold {_figure(finding.threshold)} ({_point(finding)})", 18, _TEXT),
+        *((mark, 18, _ALERT) for mark in finding.marks),
         (f"model {finding.model} {finding.version}", 18, _QUIET),
         ("AI result, not for diagnosis", 18, _ALERT),
     )
@@ -179,6 +186,10 @@ def _figure(value: float) -> str:
     if 0.999 < value < 1:
         return "> 0.999"
     return f"{value:.3f}"
+
+
+def _point(finding: Finding) -> str:
+    return ", ".join(filter(None, (finding.operating_point, finding.age_group)))
 
 
 def _wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: int) -> list[str]:

@@ -28,6 +28,9 @@ COLUMNS = {
     "flagged": "bool",
     "threshold": "double",
     "operating_point": "string",
+    "age_group": "string",
+    "marks": "string",
+    "code": "string",
     "reason": "string",
     "model": "string",
     "version": "string",
@@ -49,22 +52,30 @@ def to_row(outcome: Outcome) -> Row:
     """Return the outcome as a row with exactly the keys of `COLUMNS`.
 
     What does not apply is None: a rejection has no probability, is neither flagged nor not
-    flagged, and meets no threshold; a finding has no reason. Bytes of a path that are not UTF-8
-    are written as backslash escapes.
+    flagged, and meets no threshold; a finding has no code and no reason, and may have no marks.
+    Several marks are joined by semicolons. Bytes of a path that are not UTF-8 are written as
+    backslash escapes.
     """
-    finding = outcome if isinstance(outcome, Finding) else None
-    return {
+    row: Row = dict.fromkeys(COLUMNS)
+    row |= {
         "path": outcome.source.encode("utf-8", "backslashreplace").decode("utf-8"),
-        "outcome": "rejection" if finding is None else "finding",
-        "probability": None if finding is None else finding.probability,
-        "flagged": None if finding is None else finding.flagged,
-        "threshold": None if finding is None else finding.threshold,
         "operating_point": outcome.operating_point,
-        "reason": None if isinstance(outcome, Finding) else outcome.reason,
         "model": outcome.model,
         "version": outcome.version,
         "seconds": outcome.seconds,
     }
+    if isinstance(outcome, Finding):
+        row |= {
+            "outcome": "finding",
+            "probability": outcome.probability,
+            "flagged": outcome.flagged,
+            "threshold": outcome.threshold,
+            "age_group": outcome.age_group or None,
+            "marks": "; ".join(outcome.marks) or None,
+        }
+    else:
+        row |= {"outcome": "rejection", "code": outcome.code, "reason": outcome.reason}
+    return row
 
 
 def to_json(row: Row) -> str:

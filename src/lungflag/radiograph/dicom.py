@@ -118,12 +118,15 @@ def _check_kind(name: str, ds: Dataset) -> None:
         raise UnreadableError(name, "is no DICOM image: neither SOP Class UID nor Modality")
     intent = _word(ds, "PresentationIntentType")
     if sop_class == uid.DigitalXRayImageStorageForProcessing or intent == "FOR PROCESSING":
-        raise NotARadiographError(name, "holds raw detector data, for processing, not presentation")
+        reason = "holds raw detector data, for processing, not presentation"
+        raise NotARadiographError(name, reason, code="header")
     if sop_class and sop_class not in _PROJECTIONS:
         kind = printable(uid.UID(sop_class).name)
-        raise NotARadiographError(name, f"is no projection radiograph: {kind} {modality}".rstrip())
+        reason = f"is no projection radiograph: {kind} {modality}".rstrip()
+        raise NotARadiographError(name, reason, code="header")
     if modality and modality not in _MODALITIES:
-        raise NotARadiographError(name, f"is no projection radiograph: Modality {modality}")
+        reason = f"is no projection radiograph: Modality {modality}"
+        raise NotARadiographError(name, reason, code="header")
 
 
 def _check_image(name: str, ds: Dataset) -> None:

@@ -42,9 +42,8 @@ def check_size(name: str, rows: int, columns: int) -> None:
         If a side is below `SMALLEST_SIDE` or the area above `LARGEST_AREA`.
     """
     if min(rows, columns) < SMALLEST_SIDE:
-        raise NotARadiographError(
-            name, f"is absurdly small: {columns} x {rows} pixels, at least {SMALLEST_SIDE} needed"
-        )
+        reason = f"is absurdly small: {columns} x {rows} pixels, at least {SMALLEST_SIDE} needed"
+        raise NotARadiographError(name, reason, code="too-small")
     if rows * columns > LARGEST_AREA:
         raise NotARadiographError(name, f"is absurdly large: {columns} x {rows} pixels")
 

@@ -88,13 +88,22 @@ def kinds(heads: Sequence[Head], examples: Examples) -> NDArray[np.float32]:
     return probabilities
 
 
-def fit_distance(hospitals: Sequence[NDArray[np.float32]]) -> tuple[Tensor, Tensor]:
+STRANGE = 0.025
+"""Share of a hospital's own films that lie further than 1 from it."""
+
+
+def fit_distance(
+    hospitals: Sequence[NDArray[np.float32]], others: Sequence[NDArray[np.float32]]
+) -> tuple[Tensor, Tensor]:
     """Return centres (h, d) and whitening matrices (h, d, d) of films' statistics.
 
     Parameters
     ----------
     hospitals : sequence of NDArray[np.float32]
         Statistics of each hospital's films, shape (n, d).
+    others : sequence of NDArray[np.float32]
+        The same of other patients there. They set the unit: the share `STRANGE` of them is
+        further away than 1. So a hospital with few films is not stricter than one with many.
 
     References
     ----------
@@ -103,15 +112,15 @@ def fit_distance(hospitals: Sequence[NDArray[np.float32]]) -> tuple[Tensor, Tens
     adversarial attacks', NeurIPS 2018.
     """
     centres, whiten = [], []
-    for statistics in hospitals:
+    for statistics, held_out in zip(hospitals, others, strict=True):
         fitted = LedoitWolf().fit(statistics)
         values, vectors = np.linalg.eigh(fitted.covariance_)
-        centres.append(fitted.location_)
-        whiten.append(vectors / np.sqrt(values))
-    return (
-        torch.from_numpy(np.stack(centres)).float(),
-        torch.from_numpy(np.stack(whiten)).float(),
-    )
+        centre = torch.from_numpy(fitted.location_[None]).float()
+        matrix = torch.from_numpy((vectors / np.sqrt(values))[None]).float()
+        unit = float(np.quantile(distances(held_out, centre, matrix), 1 - STRANGE))
+        centres.append(centre)
+        whiten.append(matrix / unit)
+    return torch.cat(centres), torch.cat(whiten)
 
 
 def distances(
