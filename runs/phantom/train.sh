@@ -3,8 +3,8 @@
 set -euo pipefail
 out=${1:?usage: train.sh OUT}
 lungflag data phantom out/phantoms --n 1200 --seed 1001 --size 256
-lungflag train out/phantoms --out "$out" --name phantom --version 1.0.0 \
-    --backbone test_efficientnet --weights none --image-size 192 \
+lungflag train out/phantoms --out "$out" --name phantom --version 1.1.0 \
+    --backbone tiny-local --weights none --image-size 160 \
     --epochs 50 --freeze-epochs 0 --lr 0.003 --head-lr 0.003 --crop-scale 0.8 \
     --patience 0 --precision 32-true --seed 1 --licence "Apache-2.0" --citation "Synthetic; made by lungflag data phantom." \
     --run out/phantom.run

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import label
 
 from lungflag.phantom import Phantom, make_phantom, write_mask, write_png
 from lungflag.phantom.patient import SIDES, Acquisition, Patient
@@ -58,6 +59,14 @@ def test_pixels_are_a_monochrome2_radiograph() -> None:
     assert bare < lung < mediastinum
 
 
+@pytest.mark.parametrize(("seed", "pneumonia"), [(1127, False), (1484, True)])
+def test_a_bright_edge_does_not_blacken_the_film(seed: int, pneumonia: bool) -> None:
+    """Beside it the detector's narrow blur swings below nothing, which has no square root."""
+    pixels = make_phantom(seed, pneumonia=pneumonia, size=256).pixels
+    assert np.isfinite(pixels).all()
+    assert pixels.std() > 0.1
+
+
 @pytest.mark.parametrize("pneumonia", [False, True])
 def test_the_seed_decides_everything(pneumonia: bool) -> None:
     again = make_phantom(3, pneumonia=pneumonia, size=SIZE)
@@ -95,6 +104,27 @@ def test_the_mask_lies_in_the_lungs_and_is_brighter(seed: int) -> None:
     difference = (ill.pixels - normal.pixels)[ill.mask]
     assert difference.mean() > 0.02
     assert np.mean(difference > -0.02) > 0.9
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_lung_fields_are_what_a_film_shows_of_the_lungs(seed: int) -> None:
+    normal, ill = phantom(seed, False), phantom(seed, True)
+    np.testing.assert_array_equal(normal.lungs, ill.lungs)
+    assert 0.15 < normal.lungs.mean() < 0.32
+    assert not (normal.lungs & ~_lungs(normal)).any()
+    hidden = _lungs(normal) & ~normal.lungs  # by heart, mediastinum and diaphragm: brighter
+    dark, bright = (np.median(normal.pixels[where]) for where in (normal.lungs, hidden))
+    assert bright - dark > 0.15
+    pieces, _ = label(normal.lungs)  # one field a side of the spine, neither in pieces
+    sizes = np.bincount(pieces.ravel())[1:]
+    assert len(sizes) == 2
+    assert sizes.min() > 0.6 * sizes.max()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_most_of_a_consolidation_lies_in_the_lung_fields(seed: int) -> None:
+    ill = phantom(seed, True)
+    assert (ill.mask & ill.lungs).sum() > 0.7 * ill.mask.sum()
 
 
 def test_foci_vary_in_kind_and_subtlety() -> None:
@@ -170,7 +200,7 @@ def test_the_word_synthetic_is_burned_in_whatever_the_label() -> None:
 def test_png_keeps_pixels_and_says_that_it_is_synthetic(tmp_path: Path) -> None:
     one = phantom(2, True)
     write_png(one, tmp_path / "one.png")
-    write_mask(one, tmp_path / "mask.png")
+    write_mask(one.mask, tmp_path / "mask.png")
     read = read_radiograph(tmp_path / "one.png")
     np.testing.assert_allclose(read.pixels, one.pixels, atol=0.51 / 255)
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "mask.png")) > 0, one.mask)

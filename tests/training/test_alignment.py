@@ -62,6 +62,17 @@ def test_pooling_by_two_needs_no_alignment() -> None:
     assert map_offset(network, 128) == pytest.approx((0.0, 0.0), abs=0.1)
 
 
+def test_alignment_keeps_the_mean_of_a_map_whose_mean_is_not_the_logit() -> None:
+    torch.manual_seed(1)
+    network = build_network("tiny-local", weights="none", image_size=96).eval()
+    grey = torch.rand(2, 1, 96, 96)
+    with torch.no_grad():
+        (logit, cam, _), (same, moved, _) = network(grey), Aligned(network, 96)(grey)
+    torch.testing.assert_close(same, logit)
+    torch.testing.assert_close(moved.mean(dim=(1, 2)), cam.mean(dim=(1, 2)))
+    assert not torch.allclose(moved, cam)
+
+
 def test_the_exported_map_is_the_aligned_one() -> None:
     network = _strided(1, 1)
     whole = CentredNetwork(WholeFrame(), network, 64)

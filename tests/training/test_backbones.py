@@ -31,6 +31,29 @@ def test_the_mean_of_the_map_is_the_logit(name: str) -> None:
     torch.testing.assert_close(cam.mean(dim=(1, 2)), logit, atol=1e-5, rtol=1e-4)
 
 
+def test_a_smooth_maximum_lies_between_the_mean_and_the_maximum_of_the_map() -> None:
+    network = build_network("tiny-local", weights="none", image_size=96).eval()
+    for weight in network.head.parameters():
+        torch.nn.init.normal_(weight)
+    with torch.no_grad():
+        logit, cam, embedding = network(torch.rand(3, 1, 96, 96))
+    assert cam.shape == (3, 12, 12)
+    assert embedding.shape == (3, 192)
+    torch.testing.assert_close(logit, cam.double().exp().mean(dim=(1, 2)).log().float())
+    assert (logit > cam.mean(dim=(1, 2))).all()
+    assert (logit < cam.amax(dim=(1, 2))).all()
+
+
+def test_a_local_network_sees_a_part_of_the_film_at_a_time() -> None:
+    """The channels' gates follow the whole film, but little."""
+    torch.manual_seed(1)
+    network = build_network("tiny-local", weights="none", image_size=160).eval()
+    grey = torch.rand(1, 1, 160, 160, requires_grad=True)
+    (gradient,) = torch.autograd.grad(network(grey)[1][0, 10, 10], grey)
+    influence = gradient[0, 0].abs()
+    assert influence[63:98, 63:98].sum() > 0.99 * influence.sum()
+
+
 def test_a_dense_heads_map_follows_the_pixels_that_matter() -> None:
     """Away from the kinks, moving a place's features moves the logit by that place's share."""
     head = build_network("cnn-small", weights="none", image_size=64).eval().head

@@ -46,6 +46,9 @@ class Phantom:
         Shape (size, size), 0 to 1, MONOCHROME2.
     mask : NDArray[np.bool_]
         Shape (size, size): where a consolidation changes the picture. Empty in a normal one.
+    lungs : NDArray[np.bool_]
+        Shape (size, size): the lung fields as they are outlined on films, without what heart,
+        mediastinum and diaphragm hide.
     seed : int
         What it was made from. The same seed is the same patient and exposure, whatever the label.
     foci : tuple[Focus, ...]
@@ -58,6 +61,7 @@ class Phantom:
 
     pixels: NDArray[np.float32]
     mask: NDArray[np.bool_]
+    lungs: NDArray[np.bool_]
     seed: int
     foci: tuple[Focus, ...]
     patient: Patient
@@ -114,7 +118,7 @@ def make_phantom(seed: int, *, pneumonia: bool, size: int = 512) -> Phantom:
     signal = expose(rays.exponent + rays.disease, how, grid.pitch, streams["noise"])
     pixels = finish(develop(signal, how, grid.pitch), how)
     pixels.setflags(write=False)
-    return Phantom(pixels, seen(rays.disease), seed, foci, patient, how)
+    return Phantom(pixels, seen(rays.disease), rays.lungs, seed, foci, patient, how)
 
 
 def write_png(phantom: Phantom, path: Path) -> None:
@@ -126,6 +130,6 @@ def write_png(phantom: Phantom, path: Path) -> None:
     Image.fromarray(np.rint(phantom.pixels * 255).astype(np.uint8)).save(path, pnginfo=words)
 
 
-def write_mask(phantom: Phantom, path: Path) -> None:
-    """Write the mask of the consolidations as a PNG of 0 and 255."""
-    Image.fromarray(phantom.mask.astype(np.uint8) * 255).save(path)
+def write_mask(mask: NDArray[np.bool_], path: Path) -> None:
+    """Write a mask, of the consolidations or of the lung fields, as a PNG of 0 and 255."""
+    Image.fromarray(mask.astype(np.uint8) * 255).save(path)

@@ -32,10 +32,11 @@ _SEEN = 0.06  # attenuation exponent from which a consolidation belongs to the m
 
 
 class Rays(NamedTuple):
-    """What the beam meets: the attenuation exponent, and the consolidations' part of it."""
+    """What the beam meets: the attenuation exponent, the consolidations' part, the lung fields."""
 
     exponent: Plane
     disease: Plane
+    lungs: NDArray[np.bool_]
 
 
 def cast(
@@ -46,7 +47,7 @@ def cast(
     Returns
     -------
     Rays
-        Exponents of shape (size, size); the disease's is 0 everywhere where there is none.
+        Planes of shape (size, size); the disease's is 0 everywhere where there is none.
     """
     thorax = Thorax.of(patient, grid, streams["body"])
     tree = Tree.of(patient, grid, streams["vessels"])
@@ -68,6 +69,7 @@ def cast(
     return Rays(
         (healthy * patient.scale).astype(np.float32),
         (np.maximum(disease, 0) * patient.scale).astype(np.float32),
+        thorax.lung_fields(patient, grid),
     )
 
 
@@ -115,6 +117,7 @@ def expose(exponent: Plane, how: Acquisition, pitch: float, rng: np.random.Gener
     primary = np.exp(-exponent)
     scatter = wide_blur(np.minimum(primary, 0.3), 3.0 / pitch)
     light = blur(primary, max(0.35, 0.035 / pitch)) + _SCATTER * np.maximum(scatter, 0)
+    light = np.maximum(light, 1e-6)  # a narrow blur swings below nothing beside a bright edge
     quanta = light * how.dose * (10 * pitch) ** 2
     noise = blur(rng.standard_normal((size, size)).astype(np.float32), 0.5)
     return np.asarray(np.maximum(light + light * noise / np.sqrt(quanta), 1e-6), dtype=np.float32)

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lungflag.phantom.patient import LEFT, RIGHT, SIDES, Patient, Side
-from lungflag.phantom.projection import Interval, cloud
+from lungflag.phantom.projection import Interval, cloud, union_length
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
     from lungflag.phantom.projection import Grid, Plane
 
@@ -33,6 +35,9 @@ _LATERAL = (9.6, 11.4, 12.5, 13.2, 13.65, 13.8, 13.7, 13.4)
 _MEDIAL = (1.3, 1.0, 0.7, 0.4, 0.2, 0.2, 0.2, 0.2)
 _DEPTH = (7.6, 8.5, 9.0, 9.3, 9.5, 9.6, 9.6, 9.5)
 _APEX_X, _APEX_Y = 4.6, -11.4
+
+_EDGE = 1.0  # centimetres of lung from which a ray shows it
+_HIDDEN = 0.3  # share of a ray's lung that a shadow takes where its border is seen
 
 
 def smooth(at: Plane, knots: tuple[float, ...], values: tuple[float, ...]) -> Plane:
@@ -82,8 +87,10 @@ class Thorax:
         Extra soft tissue in front, as path length.
     lungs : dict[Side, Interval]
         The pleural spaces, with whatever stands in them.
-    solid : tuple[Interval, ...]
-        What takes the place of lung: heart, vessels, mediastinum and diaphragm.
+    hila : tuple[Interval, ...]
+        The pulmonary arteries where they enter the lungs.
+    shadows : tuple[Interval, ...]
+        What bounds the lung fields on a film: heart, great vessels, mediastinum and diaphragm.
     gas : Plane
         Path length of gas in stomach and bowel.
     """
@@ -91,7 +98,8 @@ class Thorax:
     body: Interval
     breast: Plane
     lungs: dict[Side, Interval]
-    solid: tuple[Interval, ...]
+    hila: tuple[Interval, ...]
+    shadows: tuple[Interval, ...]
     gas: Plane
 
     @classmethod
@@ -101,9 +109,34 @@ class Thorax:
             body=_body(patient, grid),
             breast=_breast(patient, grid, rng),
             lungs={side: _lung(patient, grid, side) for side in SIDES},
-            solid=(*_mediastinum(patient, grid), *(_dome(patient, grid, s) for s in SIDES)),
+            hila=tuple(_hila(grid)),
+            shadows=(*_mediastinum(patient, grid), *(_dome(patient, grid, s) for s in SIDES)),
             gas=_gas(patient, grid, rng),
         )
+
+    @property
+    def solid(self) -> tuple[Interval, ...]:
+        """What takes the place of lung."""
+        return (*self.hila, *self.shadows)
+
+    def lung_fields(self, patient: Patient, grid: Grid) -> NDArray[np.bool_]:
+        """Return the lung fields, shape (size, size), as they are outlined on films.
+
+        They end at the borders of heart, mediastinum and diaphragm, though lung goes on behind
+        those (van Ginneken et al., Medical Image Analysis 10(1), 2006, whose outlines of the JSRT
+        films public sets follow). Hila and consolidations belong to them.
+        """
+        lung = np.zeros_like(grid.x, dtype=np.bool_)
+        hidden = np.zeros_like(lung)
+        for pleura in self.lungs.values():
+            inside = pleura.length > _EDGE
+            span = pleura.at(inside)
+            taken = union_length([shadow.at(inside).within(span) for shadow in self.shadows])
+            lung |= inside
+            hidden[inside] |= taken >= _HIDDEN * span.length
+        # What little lung shows between heart and diaphragm is not outlined.
+        low = grid.y > heart_level(patient)
+        return lung & ~hidden & ~(low & np.maximum.accumulate(hidden & low, axis=0))
 
 
 def _body(patient: Patient, grid: Grid) -> Interval:
@@ -158,12 +191,15 @@ def dome_level(patient: Patient, side: Side) -> float:
     return 9.3 + patient.inspiration + (patient.dome_step if side == LEFT else 0.0)
 
 
+def heart_level(patient: Patient) -> float:
+    """Return the height y of the heart's middle. It rests on the diaphragm."""
+    return dome_level(patient, RIGHT) - 3.6 * patient.heart
+
+
 def _mediastinum(patient: Patient, grid: Grid) -> tuple[Interval, ...]:
     h, a = patient.heart, patient.aorta
-    floor = dome_level(patient, RIGHT)
-    base = floor - 3.6 * h  # the heart rests on the diaphragm
+    base = heart_level(patient)
     return (
-        *_hila(grid),
         # The left ventricle to its apex, the right atrium, the outflow tract under the left hilum.
         ellipsoid(grid, (3.0 * h, base, 2.5), (6.6 * h, 4.4 * h, 5.6), patient.heart_tilt, 2.1),
         ellipsoid(grid, (-0.6 * h, base - 0.4, 2.0), (3.5 * h, 5.4 * h, 5.2)),

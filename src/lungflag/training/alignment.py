@@ -57,7 +57,7 @@ def _flat(base: nn.Module) -> nn.Module:
 
 
 class Aligned(nn.Module):
-    """A network whose map is moved back by `map_offset`; its mean stays the logit."""
+    """A network whose map is moved back by `map_offset`; its mean stays what it was."""
 
     down: Tensor
     right: Tensor
@@ -75,7 +75,7 @@ class Aligned(nn.Module):
         """Return the parts for `grey` (n, 1, s, s) in 0 to 1."""
         logit, cam, embedding = self.network(grey)
         moved = self.down @ cam @ self.right
-        return logit, moved + (logit - moved.mean(dim=(1, 2)))[:, None, None], embedding
+        return logit, moved + (cam - moved).mean(dim=(1, 2), keepdim=True), embedding
 
 
 def _moved(n: int, offset: float) -> Tensor:

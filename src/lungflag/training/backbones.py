@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from lungflag.errors import TrainingError
+from lungflag.training.local import LocalBase, SmoothMaximumHead
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -143,6 +144,12 @@ def _cnn_deep(weights: str, image_size: int) -> Network:
     return Network(base, DenseHead(128, image_size // 32, hidden=128, dropout=0.5), 0.0, 1.0)
 
 
+def _tiny_local(weights: str, image_size: int) -> Network:
+    del image_size  # any
+    _only_from_scratch("tiny-local", weights)
+    return Network(LocalBase(192), SmoothMaximumHead(192, dropout=0.2), 0.5, 0.5)
+
+
 def _only_from_scratch(name: str, weights: str) -> None:
     if weights != "none":
         raise TrainingError(f"{name} has no pretrained weights; use --weights none")
@@ -206,6 +213,9 @@ BACKBONES: dict[str, Backbone] = {
     "mobilenetv2": Backbone(
         _timm("mobilenetv2_100", keras_file=True),
         "MobileNetV2 1.0; takes Keras's weights as a file",
+    ),
+    "tiny-local": Backbone(
+        _tiny_local, "sees a small part of the film at a time: a fine map; for phantoms"
     ),
     "xception": Backbone(_timm("legacy_xception"), "Xception as in Keras Applications"),
 }
