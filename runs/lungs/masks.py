@@ -1,6 +1,6 @@
 """Write the lung fields that the finder sees in every film, for `lungflag heatmaps --lungs DIR`.
 
-    python runs/lungs/masks.py out/two_hospitals.csv --split tune --out out/lungs
+python runs/lungs/masks.py out/two_hospitals.csv --split tune --out out/lungs
 """
 
 from __future__ import annotations
