@@ -80,7 +80,7 @@ def trained(
 
 
 def _split(image: CachedImage, fold: int, left_out: str) -> str:
-    if left_out in (image.row.source, image.row.extra.get("subtype")):
+    if left_out and left_out in (image.row.source, image.row.extra.get("subtype")):
         return "test"
     return "tune" if image.row.extra["fold"] == str(fold) else "train"
 
