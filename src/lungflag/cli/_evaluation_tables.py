@@ -6,10 +6,9 @@ from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from rich import box
 from rich.table import Table
 
-from lungflag.cli._console import output, say
+from lungflag.cli._console import narrow_table, output, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +77,7 @@ def _print(table: Table) -> None:
 
 
 def _metrics(title: str, metrics: Mapping[str, Estimate]) -> Table:
-    table = _table(title)
+    table = narrow_table(title)
     table.add_column("metric")
     table.add_column("value", justify="right")
     table.add_column("95% interval", justify="right")
@@ -107,7 +106,7 @@ def _calibration(evaluation: Evaluation) -> dict[str, Estimate]:
 
 
 def _points(evaluation: Evaluation) -> Table:
-    table = _table("The package's operating points on the same images")
+    table = narrow_table("The package's operating points on the same images")
     table.add_column("operating point")
     for name in ("threshold", "sensitivity", "specificity", "PPV", "NPV"):
         table.add_column(name, justify="right")
@@ -128,7 +127,7 @@ def _points(evaluation: Evaluation) -> Table:
 def _shift(shift: Mapping[str, Any]) -> Table:
     """Return the shift bench in brief: how far AUROC falls, for each source."""
     images = f"{shift['images']} images of {shift['patients']} patients"
-    table = _table(f"Shift bench on {images}: how far AUROC falls")
+    table = narrow_table(f"Shift bench on {images}: how far AUROC falls")
     table.add_column("source")
     for name in ("severity", "mean", "largest"):
         table.add_column(name, justify="right")
@@ -148,7 +147,7 @@ def _drop(drop: float | None) -> str:
 
 
 def _confusion(evaluation: Evaluation) -> Table:
-    table = _table("Confusion matrix: images, and share of all judged")
+    table = narrow_table("Confusion matrix: images, and share of all judged")
     table.add_column("reference standard")
     table.add_column("flagged", justify="right")
     table.add_column("not flagged", justify="right")
@@ -169,7 +168,7 @@ def _confusion(evaluation: Evaluation) -> Table:
 
 
 def _subgroups(column: str, groups: list[Subgroup]) -> Table:
-    table = _table(f"By {column}")
+    table = narrow_table(f"By {column}")
     table.add_column(column)
     for name in ("pneumonia", "normal", "rejected"):
         table.add_column(name, justify="right")
@@ -189,18 +188,6 @@ def _subgroups(column: str, groups: list[Subgroup]) -> Table:
         table.caption = "* against the normal images of all groups"
         table.caption_justify = "left"
     return table
-
-
-def _table(title: str) -> Table:
-    """Return an empty table, narrow enough for 80 columns."""
-    return Table(
-        title=title,
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        collapse_padding=True,
-        pad_edge=False,
-        show_edge=False,
-    )
 
 
 def _list_rejected(evaluation: Evaluation) -> None:

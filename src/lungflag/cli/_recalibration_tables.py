@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.table import Table
 
-from lungflag.cli._console import output, say
+from lungflag.cli._console import narrow_table, output, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +46,7 @@ def show(
 
 
 def _reliability(found: Recalibration, after: str) -> Table:
-    table = _table(f"Calibration, before and after ({after})")
+    table = narrow_table(f"Calibration, before and after ({after})")
     for title in ("", "before", "after", "best"):
         table.add_column(title)
     states = (found.before, found.after)
@@ -62,7 +61,7 @@ def _reliability(found: Recalibration, after: str) -> Table:
 
 
 def _points(found: Recalibration, after: str) -> Table:
-    table = _table(f"Operating points, before and after ({after})")
+    table = narrow_table(f"Operating points, before and after ({after})")
     for title in ("operating point", "", "threshold", "sensitivity", "specificity"):
         table.add_column(title)
     names = dict.fromkeys((*found.before.points, *found.after.points))
@@ -74,7 +73,7 @@ def _points(found: Recalibration, after: str) -> Table:
 
 
 def _needs(found: Recalibration) -> Table:
-    table = _table("How many it takes (patients, one image each)")
+    table = narrow_table("How many it takes (patients, one image each)")
     for title in ("for", "needed", "there are"):
         table.add_column(title)
     for need in found.needs:
@@ -97,15 +96,3 @@ def _first(rejected: Sequence[Prediction]) -> str:
     if not rejected:
         return ""
     return f"; the first, {rejected[0].row.path}: {rejected[0].reason}"
-
-
-def _table(title: str) -> Table:
-    """Return an empty table, narrow enough for 80 columns."""
-    return Table(
-        title=title,
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        collapse_padding=True,
-        pad_edge=False,
-        show_edge=False,
-    )

@@ -132,6 +132,7 @@ def _names(words: Sequence[str], packages: Sequence[ModelPackage]) -> list[str]:
 def _check_targets(json_file: Path | None, figure: Path | None) -> None:
     """Fail before the work, not after it, where a result could not be written."""
     from lungflag._extras import require
+    from lungflag.cli._targets import check_target
     from lungflag.errors import LungflagError
     from lungflag.evaluation.compare import FIGURE_SUFFIXES
 
@@ -140,13 +141,7 @@ def _check_targets(json_file: Path | None, figure: Path | None) -> None:
             raise LungflagError(f"{figure}: the figure's name must end in .png or .svg")
         require("matplotlib", feature="lungflag compare --figure", extra="evidence")
     for path in (json_file, figure):
-        if path is None:
-            continue
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.open("a").close()
-        except OSError as error:
-            raise LungflagError(f"{path}: cannot be written ({error.strerror})") from error
+        check_target(path)
 
 
 def _judge(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 from torch import Tensor, nn
 
 from lungflag.training.alignment import Aligned
 from lungflag.training.centred import CentredNetwork
+from lungflag.training.serialise import serialise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,29 +39,7 @@ def to_onnx(network: CentredNetwork, frame_size: int) -> bytes:
     """Return `network`, its map aligned, as a serialised ONNX model with a free batch size."""
     aligned = Aligned(cast("Network", network.network), network.size)
     centred = CentredNetwork(network.centring, aligned, network.size, frame_too=network.frame_too)
-    model = _FromBytes(centred).cpu().eval()
-    example = torch.zeros((2, 1, frame_size, frame_size), dtype=torch.uint8)
-    with warnings.catch_warnings():
-        # The exporter warns of its own internals' deprecations; nothing a caller could mend.
-        warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        program = torch.onnx.export(
-            model,
-            (example,),
-            dynamo=True,
-            verbose=False,
-            input_names=["pixels"],
-            output_names=list(OUTPUTS),
-            dynamic_shapes={"pixels": {0: torch.export.Dim("n", min=1)}},
-        )
-    if program is None:
-        raise AssertionError("the exporter returned no program")
-    graph = program.model_proto
-    onnx.checker.check_model(graph, full_check=True)
-    for node in graph.graph.node:  # the exporter leaves file paths of the build in these
-        del node.metadata_props[:]
-        node.doc_string = ""
-    return cast("bytes", graph.SerializeToString())
+    return serialise(_FromBytes(centred), frame_size, OUTPUTS)
 
 
 def run_torch(network: CentredNetwork, batches: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:

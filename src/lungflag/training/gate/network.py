@@ -7,17 +7,15 @@ films of the nearest validated hospital.
 
 from __future__ import annotations
 
-import logging
-import warnings
 from typing import TYPE_CHECKING, Any
 
-import onnx
 import timm
 import torch
 from torch import Tensor, nn
 
 from lungflag.errors import TrainingError
 from lungflag.quality.settings import KINDS
+from lungflag.training.serialise import serialise
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -151,26 +149,4 @@ def distance(statistics: Tensor, centres: Tensor, whiten: Tensor) -> Tensor:
 
 def to_onnx(module: Stem | Gate, *, outputs: tuple[str, ...] = ("kind", "distance")) -> bytes:
     """Return `module` as a serialised ONNX model with a free batch size, and its outputs named."""
-    example = torch.zeros((2, 1, SIZE, SIZE), dtype=torch.uint8)
-    with warnings.catch_warnings():
-        # The exporter warns of its own internals' deprecations; nothing a caller could mend.
-        warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        program = torch.onnx.export(
-            module.eval(),
-            (example,),
-            dynamo=True,
-            verbose=False,
-            input_names=["pixels"],
-            output_names=list(outputs),
-            dynamic_shapes={"pixels": {0: torch.export.Dim("n", min=1)}},
-        )
-    if program is None:
-        raise AssertionError("the exporter returned no program")
-    graph = program.model_proto
-    onnx.checker.check_model(graph, full_check=True)
-    for node in graph.graph.node:  # the exporter leaves file paths of the build in these
-        del node.metadata_props[:]
-        node.doc_string = ""
-    content: bytes = graph.SerializeToString()
-    return content
+    return serialise(module, SIZE, outputs)
