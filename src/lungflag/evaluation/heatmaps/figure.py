@@ -70,7 +70,7 @@ def _intervals(axes: Axes, bars: Mapping[str, Estimate]) -> None:
         label = f"{value:.2f} (n={found.n})"
         axes.text(value, place - 0.22, label, ha="center", fontsize=8, color=_INK)
     axes.set_yticks(range(len(known)), list(known), fontsize=8)
-    axes.set(xlim=(0, 1.05), ylim=(len(known) - 0.5, -0.6))
+    axes.set(xlim=(0, 1.15), ylim=(len(known) - 0.5, -0.6))  # room for the words at 1
 
 
 def _lungs(axes: Axes, study: HeatmapStudy) -> None:
@@ -84,12 +84,12 @@ def _lungs(axes: Axes, study: HeatmapStudy) -> None:
         label = f"{name} (n={len(points)})"
         area, inside = ([p.area for p in points], [p.inside for p in points])
         axes.scatter(area, inside, s=12, color=colour, alpha=0.7, label=label, linewidths=0)
-    axes.plot([0, 1], [0, 1], "--", color=_INK, linewidth=1, label="share = area: no aim")
+    axes.plot([0, 1], [0, 1], "--", color=_INK, linewidth=1, label="without aim: share = area")
     widest = max(one.lungs.area for one in known if one.lungs)
-    axes.set(xlim=(0, min(1.0, 1.3 * widest)), ylim=(0, 1.15))  # room for the legend
+    axes.set(xlim=(0, min(1.0, 1.3 * widest)), ylim=(0, 1.25))  # room for the legend
     axes.set_xlabel("share of the film that is lung field", fontsize=8)
     axes.set_ylabel("share of the activation in it", fontsize=8)
-    axes.legend(fontsize=8, frameon=False, loc="upper left", ncols=3)
+    axes.legend(fontsize=8, frameon=False, loc="upper left", ncols=2)
 
 
 def _weights(axes: Axes, study: HeatmapStudy) -> None:
