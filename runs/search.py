@@ -52,6 +52,8 @@ def settings(weights: str, epochs: int, size: int) -> dict[str, Recipe]:
         "both views": replace(base, view="both"),
         "style 0.9": replace(base, style_mix=0.9),
         "equalised": replace(base, equalise=True),
+        "equalised, both views": replace(base, equalise=True, view="both"),
+        "equalised, crops to 0.08": replace(base, equalise=True, crop_scale=0.08),
         "no style": replace(base, style_mix=0.0),
         "no balance": replace(base, balance=0.0),
         "192 pixels": replace(base, image_size=192),
