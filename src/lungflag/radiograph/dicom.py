@@ -39,7 +39,7 @@ HEADER = (
 )
 """Keywords that `Radiograph.header` holds, where the object has them."""
 
-_PROJECTIONS = {
+PROJECTIONS = (
     uid.ComputedRadiographyImageStorage,
     uid.DigitalXRayImageStorageForPresentation,
     uid.XRayRadiofluoroscopicImageStorage,
@@ -47,7 +47,9 @@ _PROJECTIONS = {
     uid.MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
     uid.MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
     uid.MultiFrameTrueColorSecondaryCaptureImageStorage,
-}
+)
+"""SOP Class UIDs of the objects that may hold a radiograph for presentation."""
+
 # DR is no defined term, but what many devices write; RG is film; OT is common in captures.
 _MODALITIES = {"CR", "DX", "DR", "RG", "RF", "OT"}
 _MONOCHROME = {"MONOCHROME1", "MONOCHROME2"}
@@ -120,7 +122,7 @@ def _check_kind(name: str, ds: Dataset) -> None:
     if sop_class == uid.DigitalXRayImageStorageForProcessing or intent == "FOR PROCESSING":
         reason = "holds raw detector data, for processing, not presentation"
         raise NotARadiographError(name, reason, code="header")
-    if sop_class and sop_class not in _PROJECTIONS:
+    if sop_class and sop_class not in PROJECTIONS:
         kind = printable(uid.UID(sop_class).name)
         reason = f"is no projection radiograph: {kind} {modality}".rstrip()
         raise NotARadiographError(name, reason, code="header")

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydicom import Dataset
 
-_NATIVE = {
-    uid.ImplicitVRLittleEndian,
+_NATIVE = (
     uid.ExplicitVRLittleEndian,
+    uid.ImplicitVRLittleEndian,
     uid.ExplicitVRBigEndian,
     uid.DeflatedExplicitVRLittleEndian,
-}
+)
 _CODECS = {
     uid.RLELossless: "pydicom",
     uid.JPEGBaseline8Bit: "pillow",
@@ -36,6 +36,9 @@ _CODECS = {
     uid.JPEG2000Lossless: "pylibjpeg",
     uid.JPEG2000: "pylibjpeg",
 }
+
+TRANSFER_SYNTAXES = (*_NATIVE, *_CODECS)
+"""Transfer syntax UIDs of the objects that are read."""
 
 
 def transfer_syntax(ds: Dataset) -> uid.UID:
