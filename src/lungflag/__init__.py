@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from lungflag.data.sources import open_data
     from lungflag.detector import Detector
     from lungflag.errors import (
+        ConfigurationError,
         FetchError,
         InputError,
+        LedgerError,
         LungflagError,
         ManifestError,
         MissingExtraError,
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
         PackageFormatError,
         PackageTamperedError,
         QualityError,
+        RefusedError,
+        ServiceError,
+        SpoolFullError,
         TrainingError,
         UnreadableError,
     )
@@ -41,9 +46,10 @@ _ROOMS = {
     "data.sources": ("open_data",),
     "detector": ("Detector",),
     "errors": (
-        "FetchError", "InputError", "LungflagError", "ManifestError", "MissingExtraError",
-        "NotARadiographError", "PackageError", "PackageFormatError", "PackageTamperedError",
-        "QualityError", "TrainingError", "UnreadableError",
+        "ConfigurationError", "FetchError", "InputError", "LedgerError", "LungflagError",
+        "ManifestError", "MissingExtraError", "NotARadiographError", "PackageError",
+        "PackageFormatError", "PackageTamperedError", "QualityError", "RefusedError",
+        "ServiceError", "SpoolFullError", "TrainingError", "UnreadableError",
     ),
     "outcome": ("Finding", "Outcome", "Rejection"),
     "outputs.overlay": ("draw_overlay",),
@@ -55,10 +61,12 @@ _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
     "Calibration",
+    "ConfigurationError",
     "Detector",
     "FetchError",
     "Finding",
     "InputError",
+    "LedgerError",
     "LungflagError",
     "Manifest",
     "ManifestError",
@@ -73,8 +81,11 @@ __all__ = [
     "Preprocess",
     "QualityError",
     "Radiograph",
+    "RefusedError",
     "Rejection",
     "Row",
+    "ServiceError",
+    "SpoolFullError",
     "TrainingError",
     "UnreadableError",
     "draw_overlay",

@@ -13,6 +13,11 @@
     │   ├── PackageFormatError   written by a newer lungflag, or not a package
     │   └── PackageTamperedError a file differs from the hash recorded for it
     ├── TrainingError            training cannot start or go on
+    ├── ServiceError             the service cannot do what it was asked
+    │   ├── ConfigurationError   a setting is unknown, or its value is not allowed
+    │   ├── LedgerError          the database is away, damaged, or of another version
+    │   ├── RefusedError         an object that the service may not take
+    │   └── SpoolFullError       no room on the disk: nothing was stored
     └── MissingExtraError        an optional part is not installed
 """
 
@@ -84,6 +89,39 @@ class PackageTamperedError(PackageError):
 
 class TrainingError(LungflagError):
     """Training cannot start or cannot go on."""
+
+
+class ServiceError(LungflagError):
+    """The service cannot do what it was asked."""
+
+
+class ConfigurationError(ServiceError):
+    """A setting is unknown, or its value is not allowed."""
+
+
+class LedgerError(ServiceError):
+    """The ledger's database cannot be reached, is damaged, or has another schema."""
+
+
+class RefusedError(ServiceError):
+    """The service may not take an object. Nothing of it was kept.
+
+    Parameters
+    ----------
+    code : str
+        The reason as one word for programs, see `lungflag.service.intake.CODES`.
+    reason : str
+        Why, in one line, without patient data.
+    """
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class SpoolFullError(ServiceError):
+    """There is no room on the disk. Nothing was stored, so nothing may be acknowledged."""
 
 
 class MissingExtraError(LungflagError):

@@ -1,0 +1,30 @@
+"""The ledger: what was received, what is to be done, what was found, what was delivered.
+
+Tables on SQLite or PostgreSQL. Every method is one transaction that is committed when it returns.
+"""
+
+from lungflag.service.ledger.ledger import Ledger
+from lungflag.service.ledger.rows import (
+    Delivery,
+    Expirable,
+    Held,
+    Instance,
+    Job,
+    NewDelivery,
+    OutcomeRecord,
+    Queue,
+    Recent,
+)
+
+__all__ = [
+    "Delivery",
+    "Expirable",
+    "Held",
+    "Instance",
+    "Job",
+    "Ledger",
+    "NewDelivery",
+    "OutcomeRecord",
+    "Queue",
+    "Recent",
+]

@@ -1,0 +1,132 @@
+"""Transactions of what comes in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import case, exists, select, update
+
+from lungflag.service.ledger.rows import Held
+from lungflag.service.ledger.schema import deliveries, instances, jobs, studies
+from lungflag.service.priority import highest
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from lungflag.service.ledger.database import Database
+    from lungflag.service.ledger.rows import Instance
+
+
+def find(uid: str, connection: Connection, *, package: str, version: str) -> Held | None:
+    """Return what is there of an instance, or None."""
+    has_job = exists().where(
+        jobs.c.sop_instance_uid == uid, jobs.c.package == package, jobs.c.version == version
+    )
+    row = connection.execute(
+        select(instances.c.sha256, instances.c.expired_at, has_job).where(
+            instances.c.sop_instance_uid == uid
+        )
+    ).one_or_none()
+    return None if row is None else Held(row[0], row[1] is not None, bool(row[2]))
+
+
+def is_result(uid: str, connection: Connection) -> bool:
+    """Return whether `uid` names a result that was made here."""
+    return bool(connection.scalar(select(exists().where(deliveries.c.uid == uid))))
+
+
+def receive(
+    database: Database,
+    instance: Instance,
+    connection: Connection,
+    *,
+    package: str,
+    version: str,
+    priority: str,
+) -> bool:
+    """Keep an instance, its study and a job. Return whether the job is new."""
+    # The study's row comes first, here and where a job ends, so that no two wait for each other.
+    priority = _keep_study(database, instance, connection, priority)
+    _keep_instance(database, instance, connection)
+    added = connection.execute(
+        database.insert(jobs)
+        .values(
+            sop_instance_uid=instance.sop_instance_uid,
+            package=package,
+            version=version,
+            priority=priority,
+            received_at=instance.received_at,
+            due_at=database.now(),
+        )
+        .on_conflict_do_nothing()
+        .returning(jobs.c.id)
+    )
+    return added.one_or_none() is not None
+
+
+def _keep_study(
+    database: Database, instance: Instance, connection: Connection, priority: str
+) -> str:
+    """Keep or lock the study, and return its priority, which rises to `priority`."""
+    connection.execute(
+        database.insert(studies)
+        .values(
+            study_instance_uid=instance.study_instance_uid,
+            patient_id=instance.patient_id,
+            patient_name=instance.patient_name,
+            accession_number=instance.accession_number,
+            study_date=instance.study_date,
+            priority=priority,
+            received_at=instance.received_at,
+        )
+        .on_conflict_do_nothing()
+    )
+    return raise_priority(connection, instance.study_instance_uid, priority)
+
+
+def raise_priority(connection: Connection, study_instance_uid: str, priority: str) -> str:
+    """Lock a study, raise its priority and that of its open jobs, and return its priority."""
+    ours = studies.c.study_instance_uid == study_instance_uid
+    before = connection.execute(select(studies.c.priority).where(ours).with_for_update())
+    stated: str = before.scalar_one()
+    risen = highest(stated, priority)
+    if risen != stated:
+        connection.execute(update(studies).where(ours).values(priority=risen))
+        of_study = select(instances.c.sop_instance_uid).where(
+            instances.c.study_instance_uid == study_instance_uid
+        )
+        connection.execute(
+            update(jobs)
+            .where(jobs.c.sop_instance_uid.in_(of_study), jobs.c.done_at.is_(None))
+            .values(priority=risen)
+        )
+    return risen
+
+
+def _keep_instance(database: Database, instance: Instance, connection: Connection) -> None:
+    new = database.insert(instances).values(
+        sop_instance_uid=instance.sop_instance_uid,
+        study_instance_uid=instance.study_instance_uid,
+        series_instance_uid=instance.series_instance_uid,
+        sop_class_uid=instance.sop_class_uid,
+        transfer_syntax_uid=instance.transfer_syntax_uid,
+        modality=instance.modality,
+        sha256=instance.sha256,
+        path=instance.path,
+        size=instance.size,
+        via=instance.via,
+        peer=instance.peer,
+        received_at=instance.received_at,
+    )
+    # Locks the row that is there: it may not expire under the new job.
+    gone = instances.c.expired_at.is_not(None)
+    connection.execute(
+        new.on_conflict_do_update(
+            index_elements=[instances.c.sop_instance_uid],
+            set_={
+                name: case((gone, new.excluded[name]), else_=instances.c[name])
+                for name in ("transfer_syntax_uid", "sha256", "path", "size", "received_at")
+            }
+            | {"expired_at": None},
+        )
+    )

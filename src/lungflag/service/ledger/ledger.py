@@ -1,0 +1,215 @@
+"""The ledger's transactions."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from lungflag.service.ledger import deliveries, intake, jobs, lifetime, views
+from lungflag.service.ledger.database import AWAY_SECONDS, Database
+from lungflag.service.ledger.migrate import prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+    from types import TracebackType
+
+    from lungflag.service.ledger.rows import (
+        Delivery,
+        Expirable,
+        Held,
+        Instance,
+        Job,
+        NewDelivery,
+        OutcomeRecord,
+        Queue,
+        Recent,
+    )
+
+
+class Ledger:
+    """Instances, studies, jobs, outcomes, deliveries and audit messages.
+
+    Safe to share between threads. Processes open their own, after they were forked or spawned.
+
+    Every method raises a `LedgerError` where the database cannot be used, or stays away longer
+    than `away_seconds`. Nothing may then be taken for done.
+
+    Use `Ledger.open`.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, url: str, *, create: bool = False, away_seconds: float = AWAY_SECONDS) -> Ledger:
+        """Open the ledger in a database.
+
+        Parameters
+        ----------
+        url : str
+            ``sqlite:///FILE`` or ``postgresql+pg8000://USER:PASSWORD@HOST/NAME``.
+        create : bool
+            Make the tables, or bring those of an older lungflag up to date. Else they must fit.
+        away_seconds : float
+            How long an operation waits for a PostgreSQL server that has gone away.
+
+        Raises
+        ------
+        LedgerError
+            If the database cannot be reached, or its schema does not fit; the message says what
+            to do.
+        """
+        database = Database(url, away_seconds=away_seconds)
+        try:
+            prepare(database, create=create)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._database.close()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # Intake
+
+    def find(self, sop_instance_uid: str, *, package: str, version: str) -> Held | None:
+        """Return what is there of an instance, or None."""
+        return self._database.read(
+            partial(intake.find, sop_instance_uid, package=package, version=version)
+        )
+
+    def is_result(self, uid: str) -> bool:
+        """Return whether `uid` names a result that was made here."""
+        return self._database.read(partial(intake.is_result, uid))
+
+    def receive(self, instance: Instance, *, package: str, version: str, priority: str) -> bool:
+        """Keep a received instance, its study and a job for it. Idempotent.
+
+        An instance that is there already stays as it is, unless its pixels were deleted: then the
+        new file takes their place. The study's priority, and that of its open jobs, only rises.
+
+        Parameters
+        ----------
+        instance : Instance
+            Its file is on the disk.
+        package, version : str
+            The model package that is to judge it.
+        priority : str
+            One of `lungflag.service.priority.PRIORITIES`.
+
+        Returns
+        -------
+        bool
+            Whether there is a new job; False where this one was there already.
+        """
+        return self._database.write(
+            partial(
+                intake.receive,
+                self._database,
+                instance,
+                package=package,
+                version=version,
+                priority=priority,
+            )
+        )
+
+    # Jobs
+
+    def lease_jobs(
+        self, worker: str, package: str, version: str, n: int, seconds: float
+    ) -> list[Job]:
+        """Take up to `n` jobs for `seconds`: the most urgent first, then the oldest.
+
+        A job whose lease ran out is taken again. One that was taken before comes alone, so that
+        an instance that kills its worker takes no other one with it.
+        """
+        return self._database.write(
+            partial(jobs.lease, self._database, worker, package, version, n, seconds)
+        )
+
+    def extend(self, jobs_: Sequence[Job], seconds: float) -> None:
+        """Let leases last `seconds` from now, where they have not been lost."""
+        self._database.write(partial(jobs.extend, self._database, jobs_, seconds))
+
+    def complete(self, job: Job, record: OutcomeRecord, deliveries_: Sequence[NewDelivery]) -> bool:
+        """Write an outcome and its deliveries, and end the job.
+
+        Returns
+        -------
+        bool
+            False where another worker has the job by now: nothing was written.
+        """
+        return self._database.write(
+            partial(jobs.complete, self._database, job, record, deliveries_)
+        )
+
+    def give_back(self, jobs_: Sequence[Job], error: str, retry_after: float) -> None:
+        """Put jobs back that could not be done; they are due again in `retry_after` seconds."""
+        self._database.write(partial(jobs.give_back, self._database, jobs_, error, retry_after))
+
+    # Deliveries
+
+    def lease_deliveries(self, sender: str, n: int, seconds: float) -> list[Delivery]:
+        """Take up to `n` deliveries for `seconds`: the most urgent studies first."""
+        return self._database.write(partial(deliveries.lease, self._database, sender, n, seconds))
+
+    def delivered(self, delivery: Delivery) -> None:
+        """Note that a delivery has arrived."""
+        self._database.write(partial(deliveries.delivered, self._database, delivery))
+
+    def undelivered(self, delivery: Delivery, error: str, retry_after: float | None) -> None:
+        """Note that a delivery failed: it is due again in `retry_after` seconds.
+
+        Where that is None it becomes a dead letter, until a person asks for it again.
+        """
+        self._database.write(
+            partial(deliveries.undelivered, self._database, delivery, error, retry_after)
+        )
+
+    def retry_dead(self, target: str | None = None) -> int:
+        """Make dead letters due again, of one target or of all; return how many."""
+        return self._database.write(partial(deliveries.retry_dead, self._database, target))
+
+    def dead(self) -> list[Delivery]:
+        """Return the dead letters, oldest first."""
+        return self._database.read(deliveries.dead)
+
+    # Looking
+
+    def queue(self) -> Queue:
+        """Return how many jobs and deliveries are in which state."""
+        return self._database.read(views.queue)
+
+    def recent(self, n: int) -> list[Recent]:
+        """Return the last `n` jobs with their outcomes, newest first."""
+        return self._database.read(partial(views.recent, n))
+
+    # Audit and retention
+
+    def audit(self, message: str) -> None:
+        """Keep an audit message."""
+        self._database.write(partial(lifetime.audit, self._database, message))
+
+    def expire(self, before: datetime) -> Iterator[Expirable]:
+        """Return the instances from before a time whose pixels nothing waits for."""
+        return iter(self._database.read(partial(lifetime.expire, before)))
+
+    def expired(self, sop_instance_uid: str) -> bool:
+        """Note that an instance's pixels go, and return whether they may.
+
+        False where something has come to need them. Delete the file afterwards.
+        """
+        return self._database.write(partial(lifetime.expired, self._database, sop_instance_uid))

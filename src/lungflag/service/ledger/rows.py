@@ -1,0 +1,227 @@
+"""The ledger's rows as frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """A received DICOM object.
+
+    Attributes
+    ----------
+    sop_instance_uid, sop_class_uid, transfer_syntax_uid, study_instance_uid, series_instance_uid
+        Its identifiers.
+    patient_id, patient_name, accession_number, study_date, modality : str
+        From the header; empty where it has none.
+    sha256 : str
+        Of the whole file, in hexadecimal digits.
+    path : str
+        The file, relative to the service's folder.
+    size : int
+        Bytes.
+    via : str
+        The door: ``dimse``, ``stow`` or ``folder``.
+    peer : str
+        Who brought it, such as ``AET@address``.
+    received_at : datetime
+        With time zone.
+    """
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    study_instance_uid: str
+    series_instance_uid: str
+    patient_id: str
+    patient_name: str
+    accession_number: str
+    study_date: str
+    modality: str
+    sha256: str
+    path: str
+    size: int
+    via: str
+    peer: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One instance to be judged by one package version, leased to one worker.
+
+    Attributes
+    ----------
+    id : int
+        The job's number.
+    sop_instance_uid : str
+        What is to be judged.
+    package, version : str
+        By which model package.
+    path : str
+        The object's file, relative to the service's folder.
+    attempts : int
+        How often it was leased, this lease counted. With `id` it names the lease.
+    priority : str
+        One of `lungflag.service.priority.PRIORITIES`.
+    received_at : datetime
+        When the instance came in.
+    leased_by : str
+        The worker.
+    lease_until : datetime
+        When the job goes back to the queue.
+    """
+
+    id: int
+    sop_instance_uid: str
+    package: str
+    version: str
+    path: str
+    attempts: int
+    priority: str
+    received_at: datetime
+    leased_by: str
+    lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeRecord:
+    """What was found, as a row. A field that does not apply is None.
+
+    Attributes
+    ----------
+    kind : str
+        ``finding`` or ``rejection``.
+    probability, flagged, threshold, age_group, marks
+        Of a finding, as in `lungflag.outcome.Finding`.
+    operating_point : str
+        Of either.
+    code, reason : str
+        Of a rejection, as in `lungflag.outcome.Rejection`.
+    seconds : float
+        How long judging took.
+    decided_at : datetime
+        With time zone.
+    """
+
+    kind: Literal["finding", "rejection"]
+    probability: float | None = None
+    flagged: bool | None = None
+    threshold: float | None = None
+    operating_point: str | None = None
+    age_group: str | None = None
+    marks: tuple[str, ...] | None = None
+    code: str | None = None
+    reason: str | None = None
+    seconds: float | None = None
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDelivery:
+    """A result that is to reach a target. There is one for each job, target and kind.
+
+    Attributes
+    ----------
+    target : str
+        The target's name in the settings.
+    kind : str
+        ``sr``, ``sc`` or ``fhir``.
+    path : str
+        The result's file, relative to the service's folder.
+    uid : str
+        Its SOP Instance UID, or another identifier.
+    """
+
+    target: str
+    kind: Literal["sr", "sc", "fhir"]
+    path: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A delivery that was leased, or that has failed for good.
+
+    Attributes
+    ----------
+    id : int
+        The delivery's number.
+    target, kind, path, uid
+        As in `NewDelivery`.
+    attempts : int
+        How often it was leased, this lease counted. With `leased_by` it names the lease.
+    leased_by : str
+        The sender.
+    error : str
+        What went wrong last; empty where nothing has.
+    created_at : datetime
+        When the outcome was decided on.
+    job_id, sop_instance_uid, study_instance_uid, package, version, priority
+        Facts of its job and study.
+    """
+
+    id: int
+    target: str
+    kind: Literal["sr", "sc", "fhir"]
+    path: str
+    uid: str
+    attempts: int
+    leased_by: str
+    error: str
+    created_at: datetime
+    job_id: int
+    sop_instance_uid: str
+    study_instance_uid: str
+    package: str
+    version: str
+    priority: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """How many jobs and deliveries are in which state."""
+
+    jobs_waiting: int
+    jobs_leased: int
+    jobs_done: int
+    deliveries_waiting: int
+    deliveries_leased: int
+    deliveries_done: int
+    deliveries_dead: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recent:
+    """A received instance and what became of it, for people; one row a job."""
+
+    sop_instance_uid: str
+    study_instance_uid: str
+    patient_id: str
+    accession_number: str
+    received_at: datetime
+    priority: str
+    package: str
+    version: str
+    state: Literal["waiting", "leased", "done"]
+    outcome: OutcomeRecord | None
+
+
+class Held(NamedTuple):
+    """What the ledger has of an instance that comes in again."""
+
+    sha256: str
+    expired: bool
+    has_job: bool
+
+
+class Expirable(NamedTuple):
+    """An instance whose pixels may go."""
+
+    sop_instance_uid: str
+    path: str

@@ -1,0 +1,98 @@
+"""Queries for people and metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from lungflag.service.ledger.rows import OutcomeRecord, Queue, Recent
+from lungflag.service.ledger.schema import deliveries, instances, jobs, outcomes, studies
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Row
+
+
+def queue(connection: Connection) -> Queue:
+    """Return how many jobs and deliveries are in which state."""
+    by_job = connection.execute(
+        select(
+            func.count(jobs.c.id),
+            func.count(jobs.c.done_at),
+            func.count(jobs.c.leased_by).filter(jobs.c.done_at.is_(None)),
+        )
+    ).one()
+    by_delivery = connection.execute(
+        select(
+            func.count(deliveries.c.id),
+            func.count(deliveries.c.done_at),
+            func.count(deliveries.c.dead_at),
+            func.count(deliveries.c.leased_by),
+        )
+    ).one()
+    return Queue(
+        jobs_waiting=by_job[0] - by_job[1] - by_job[2],
+        jobs_leased=by_job[2],
+        jobs_done=by_job[1],
+        deliveries_waiting=by_delivery[0] - sum(by_delivery[1:]),
+        deliveries_leased=by_delivery[3],
+        deliveries_done=by_delivery[1],
+        deliveries_dead=by_delivery[2],
+    )
+
+
+def recent(n: int, connection: Connection) -> list[Recent]:
+    """Return the last `n` jobs with their outcomes."""
+    rows = connection.execute(
+        select(
+            jobs.c.sop_instance_uid,
+            instances.c.study_instance_uid,
+            studies.c.patient_id,
+            studies.c.accession_number,
+            jobs.c.received_at,
+            studies.c.priority,
+            jobs.c.package,
+            jobs.c.version,
+            jobs.c.leased_by,
+            jobs.c.done_at,
+            outcomes,
+        )
+        .select_from(jobs)
+        .join(instances)
+        .join(studies)
+        .outerjoin(outcomes, outcomes.c.job_id == jobs.c.id)
+        .order_by(jobs.c.id.desc())
+        .limit(n)
+    )
+    return [_recent(row) for row in rows]
+
+
+def _recent(row: Row[Any]) -> Recent:
+    return Recent(
+        sop_instance_uid=row.sop_instance_uid,
+        study_instance_uid=row.study_instance_uid,
+        patient_id=row.patient_id,
+        accession_number=row.accession_number,
+        received_at=row.received_at,
+        priority=row.priority,
+        package=row.package,
+        version=row.version,
+        state="done" if row.done_at else "leased" if row.leased_by else "waiting",
+        outcome=_outcome(row) if row.done_at else None,
+    )
+
+
+def _outcome(row: Row[Any]) -> OutcomeRecord:
+    return OutcomeRecord(
+        kind=row.kind,
+        probability=row.probability,
+        flagged=row.flagged,
+        threshold=row.threshold,
+        operating_point=row.operating_point,
+        age_group=row.age_group,
+        marks=None if row.marks is None else tuple(row.marks),
+        code=row.code,
+        reason=row.reason,
+        seconds=row.seconds,
+        decided_at=row.decided_at,
+    )
