@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 from scipy.stats import binom, norm
 from sklearn.metrics import roc_auc_score
 
-from lungflag.evaluation import Cases, Estimate, estimate, reliability
+from lungflag.evaluation import Cases, Estimate, calibration_error, estimate, reliability
 from lungflag.evaluation.compare import Difference
 from lungflag.evaluation.compare.difference import area_difference, decision_difference
 from lungflag.evaluation.metrics import measure
@@ -136,6 +137,29 @@ def test_intervals_of_calibration_hold_the_truth() -> None:
         hits["slope"].append(holds(found.slope, 1.0))
         hits["intercept"].append(holds(found.intercept, 0.0))
     check(hits)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("slope", [1.0, 0.6])
+def test_interval_of_the_calibration_error_holds_the_truth_and_a_true_0(slope: float) -> None:
+    """It is meant to hold it at least 95% of the time, and may more often."""
+    rng = np.random.default_rng(11)
+    crowd = distorted(rng, 200_000, slope)
+    truth = float(calibration_error(crowd, np.ones((1, len(crowd))))[0]) if slope != 1 else 0.0
+    repeats = 2000 if proof() else 150
+    held = [
+        holds(reliability(cases, resamples=300, seed=k).calibration_error, truth)
+        for k, cases in enumerate(distorted(rng, 250, slope) for _ in range(repeats))
+    ]
+    assert sum(held) >= (0.95 * repeats if proof() else binom.ppf(1e-3, repeats, 0.95))
+
+
+def distorted(rng: np.random.Generator, patients: int, slope: float) -> Cases:
+    """Draw labels from probabilities whose logits were multiplied by `slope`."""
+    cases = calibrated(rng, patients)
+    truth = expit(slope * logit(cases.probability))
+    positive = rng.random(len(cases)) < truth
+    return Cases(positive, cases.probability, cases.flagged, cases.patient)
 
 
 def calibrated(rng: np.random.Generator, patients: int) -> Cases:

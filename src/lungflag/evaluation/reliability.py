@@ -113,12 +113,9 @@ def reliability(cases: Cases, *, resamples: int = RESAMPLES, seed: int = 0) -> R
             [np.ones((1, len(cases)))], resamples_of(cases.patient, resamples, seed)
         )
     ]
-    errors, slopes, intercepts = (
-        np.concatenate([block[i] for block in measured]) for i in range(3)
-    )
-    distinct = len(np.unique(cases.patient))
+    gaps, slopes, intercepts = (np.concatenate([block[i] for block in measured]) for i in range(3))
     return Reliability(
-        calibration_error=resampled(float(errors[0]), errors[1:], cases.patient, units=distinct),
+        calibration_error=_error(gaps, cases),
         chance_error=_chance_error(cases, seed),
         slope=_of_both_classes(cases, slopes, "one threshold parts the classes"),
         intercept=_of_both_classes(cases, intercepts, "the fit does not end"),
@@ -128,9 +125,34 @@ def reliability(cases: Cases, *, resamples: int = RESAMPLES, seed: int = 0) -> R
 
 def calibration_error(cases: Cases, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the expected calibration error for each of b weightings, from (b, n) weights."""
-    gaps = (cases.probability - cases.positive)[:, None] * _membership(cases)
-    error: NDArray[np.float64] = np.abs(weights @ gaps).sum(axis=1) / weights.sum(axis=1)
+    error: NDArray[np.float64] = np.abs(_gaps(cases, weights)).sum(axis=1)
     return error
+
+
+def _gaps(cases: Cases, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return each bin's part of the calibration error with its sign, (b, BINS), from (b, n)."""
+    gaps = (cases.probability - cases.positive)[:, None] * _membership(cases)
+    share: NDArray[np.float64] = weights @ gaps / weights.sum(axis=1)[:, None]
+    return share
+
+
+def _error(gaps: NDArray[np.float64], cases: Cases) -> Estimate:
+    """Return the calibration error from its bins' gaps: the cases' own, then the resamples'.
+
+    Chance adds to every bin's distance, so that the error of a sample is too large, and that of a
+    resample larger still: quantiles of the resamples' errors lie above the truth. By the triangle
+    inequality the error is off by no more than the bins' gaps are, summed over the bins; what
+    97.5% of the resamples keep to bounds it from below. Chance does not make it too small, so that
+    above it two standard deviations are enough.
+    """
+    value, n, patients = float(np.abs(gaps[0]).sum()), len(cases), len(np.unique(cases.patient))
+    drawn = np.abs(gaps[1:]).sum(axis=1)
+    if patients == 1 or not np.ptp(drawn) > 0:
+        note = "no interval: all resamples agree"
+        return Estimate(value, None, None, n, patients, "none", note)
+    off = float(np.quantile(np.abs(gaps[1:] - gaps[0]).sum(axis=1), 0.975))
+    high = min(value + 1.96 * float(drawn.std()), 1.0)
+    return Estimate(value, max(value - off, 0.0), high, n, patients, "patient bootstrap")
 
 
 def calibration_slope(cases: Cases, weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -228,9 +250,9 @@ def _of_both_classes(cases: Cases, values: NDArray[np.float64], otherwise: str) 
 def _measure(
     cases: Cases, weights: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return error, slope and intercept, shape (b,)."""
+    """Return the bins' gaps, shape (b, BINS), slope and intercept, shape (b,)."""
     return (
-        calibration_error(cases, weights),
+        _gaps(cases, weights),
         calibration_slope(cases, weights),
         calibration_intercept(cases, weights),
     )
