@@ -18,7 +18,7 @@ from lungflag.radiograph.guard import guarded, printable
 from lungflag.radiograph.pixels import check_size, grey_levels, scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -67,6 +67,19 @@ def parse(name: str, data: bytes) -> Dataset:
     with guarded(name, "cannot be read as DICOM"):
         _check_deflated(name, data)
         return dcmread(BytesIO(data), force=True)
+
+
+def parse_header(name: str, data: bytes, keywords: Sequence[str]) -> Dataset:
+    """Return attributes of a DICOM file's content, and its file meta; pixels are never touched.
+
+    Raises
+    ------
+    UnreadableError
+        If it is no DICOM file, or inflates to an absurd size.
+    """
+    with guarded(name, "cannot be read as DICOM"):
+        _check_deflated(name, data)
+        return dcmread(BytesIO(data), stop_before_pixels=True, specific_tags=list(keywords))
 
 
 def read_dataset(

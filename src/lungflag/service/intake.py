@@ -1,0 +1,208 @@
+"""The one door: whatever brings a DICOM object, it is taken in here or not at all."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from pydicom import uid
+
+from lungflag.errors import InputError, RefusedError
+from lungflag.radiograph.dicom import PROJECTIONS, parse_header
+from lungflag.radiograph.files import LARGEST_FILE
+from lungflag.service.ledger import Instance
+from lungflag.service.priority import highest, of_request
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+    from lungflag.package import ModelPackage
+    from lungflag.service.ledger import Ledger
+    from lungflag.service.metrics import Metrics
+    from lungflag.service.settings import Settings
+    from lungflag.service.spool import Spool
+
+CODES = {
+    "unreadable": "no DICOM file, or one with a damaged header",
+    "too-large": "larger than any radiograph",
+    "sop-class": "an object of another kind than projection radiographs",
+    "uid": "lacks an identifier, has an impossible one, or two that contradict each other",
+    "own-result": "a result that was made here, and came back",
+}
+"""Code of a refusal to its meaning."""
+
+SOP_CLASSES = tuple(sorted({*PROJECTIONS, uid.DigitalXRayImageStorageForProcessing}))
+"""What is taken in: also images for processing, so that their rejection is there to be seen."""
+
+_TAGS = (
+    *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"),
+    *("SpecificCharacterSet", "PatientID", "PatientName", "AccessionNumber"),
+    *("StudyDate", "Modality", "RequestedProcedurePriority"),
+)
+_UID = re.compile(r"[0-9.]{1,64}")
+_LONGEST = 324  # characters of a person's name with its three groups (PS3.5, 6.2)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was taken in.
+
+    Attributes
+    ----------
+    sop_instance_uid, study_instance_uid : str
+        Its identifiers.
+    new : bool
+        Whether it makes new work; False where it was there already.
+    """
+
+    sop_instance_uid: str
+    study_instance_uid: str
+    new: bool
+
+
+class Intake:
+    """Takes objects in. Safe to share between threads.
+
+    Parameters
+    ----------
+    settings : Settings
+        Of the service.
+    ledger : Ledger
+        Where the rows go.
+    spool : Spool
+        Where the objects go.
+    package : ModelPackage
+        What is to judge them.
+    metrics : Metrics
+        Where refusals and repeats are counted.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        spool: Spool,
+        package: ModelPackage,
+        metrics: Metrics,
+    ) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._spool = spool
+        self._package = package
+        self._metrics = metrics
+
+    def accept(self, data: bytes, *, via: str, peer: str, priority: str = "") -> Receipt:
+        """Take one object in; return after its file is on the disk and its row is committed.
+
+        The same SOP Instance UID again is a success, and the first object is kept.
+
+        Parameters
+        ----------
+        data : bytes
+            A whole DICOM file (PS3.10, 7).
+        via : str
+            The door: ``dimse``, ``stow`` or ``folder``.
+        peer : str
+            Who brings it.
+        priority : str
+            What the message says, one of `lungflag.service.priority.PRIORITIES`, or nothing.
+
+        Raises
+        ------
+        RefusedError
+            If the service may not take it. Nothing was kept.
+        SpoolFullError
+            If there is no room. Nothing was kept.
+        LedgerError
+            If the ledger cannot be used. It must not be acknowledged.
+        """
+        try:
+            return self._accept(data, via=via, peer=peer, priority=priority)
+        except RefusedError as error:
+            self._metrics.refused(via, error.code)
+            raise
+
+    def _accept(self, data: bytes, *, via: str, peer: str, priority: str) -> Receipt:
+        ds = _header(data)
+        _check_kind(ds)
+        study, series, instance = _identifiers(ds)
+        name, version = self._package.name, self._package.version
+        digest = sha256(data).hexdigest()
+        held = self._ledger.find(instance, package=name, version=version)
+        if held is not None:
+            self._metrics.repeated(via, differs=held.sha256 != digest)
+        if held is not None and held.has_job:
+            return Receipt(instance, study, new=False)
+        if self._ledger.is_result(instance):
+            raise RefusedError("own-result", "is a result of this service")
+        stored = self._spool.put(data)
+        new = self._ledger.receive(
+            Instance(
+                sop_instance_uid=instance,
+                sop_class_uid=str(ds.SOPClassUID),
+                transfer_syntax_uid=str(ds.file_meta.TransferSyntaxUID),
+                study_instance_uid=study,
+                series_instance_uid=series,
+                patient_id=_text(ds, "PatientID"),
+                patient_name=_text(ds, "PatientName"),
+                accession_number=_text(ds, "AccessionNumber"),
+                study_date=_text(ds, "StudyDate"),
+                modality=_text(ds, "Modality"),
+                sha256=stored.sha256,
+                path=stored.path,
+                size=stored.size,
+                via=via,
+                peer=peer,
+                received_at=datetime.now(UTC),
+            ),
+            package=name,
+            version=version,
+            priority=highest(priority, of_request(_text(ds, "RequestedProcedurePriority"))),
+        )
+        return Receipt(instance, study, new=new)
+
+
+def _header(data: bytes) -> Dataset:
+    """Return the attributes that are needed, from a DICOM file's content."""
+    if len(data) > LARGEST_FILE:
+        raise RefusedError("too-large", f"has {len(data):,} bytes")
+    if data[128:132] != b"DICM":
+        raise RefusedError("unreadable", "is no DICOM file")
+    try:
+        return parse_header("the object", data, _TAGS)
+    except InputError as error:
+        raise RefusedError("unreadable", error.reason) from error
+
+
+def _check_kind(ds: Dataset) -> None:
+    kind = _text(ds, "SOPClassUID")
+    if kind not in SOP_CLASSES:
+        reason = (
+            f"is no projection radiograph: {uid.UID(kind).name}" if kind else "has no SOP Class UID"
+        )
+        raise RefusedError("sop-class", reason[:150])
+
+
+def _identifiers(ds: Dataset) -> tuple[str, str, str]:
+    """Return the UIDs of study, series and instance."""
+    found = []
+    for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
+        value = _text(ds, keyword)
+        if not _UID.fullmatch(value):
+            raise RefusedError("uid", f"has no {keyword}, or none that can be one")
+        found.append(value)
+    study, series, instance = found
+    return study, series, instance
+
+
+def _text(ds: Dataset, keyword: str) -> str:
+    """Return an attribute's text without control characters, which no database has to bear."""
+    try:
+        value = str(ds.get(keyword) or "")
+    except Exception:  # a damaged value says nothing
+        return ""
+    fit = value.encode("utf-8", "replace").decode("utf-8")
+    return "".join(letter for letter in fit if letter.isprintable()).strip()[:_LONGEST]
