@@ -18,15 +18,15 @@ _OPEN = deliveries.c.done_at.is_(None) & deliveries.c.dead_at.is_(None)
 
 
 def lease(
-    database: Database, sender: str, n: int, seconds: float, connection: Connection
+    database: Database, sender: str, target: str, n: int, seconds: float, connection: Connection
 ) -> list[Delivery]:
-    """Take up to `n` deliveries."""
+    """Take up to `n` deliveries to a target."""
     due = connection.execute(
         select(deliveries.c.id)
         .join(jobs)
         .join(instances)
         .join(studies)
-        .where(_OPEN, deliveries.c.due_at <= database.now())
+        .where(_OPEN, deliveries.c.target == target, deliveries.c.due_at <= database.now())
         .order_by(studies.c.priority, deliveries.c.created_at, deliveries.c.id)
         .limit(n)
         .with_for_update(skip_locked=True, of=deliveries)

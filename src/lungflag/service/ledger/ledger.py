@@ -91,6 +91,16 @@ class Ledger:
             partial(intake.find, sop_instance_uid, package=package, version=version)
         )
 
+    def instance(self, sop_instance_uid: str) -> Instance:
+        """Return a received instance.
+
+        Raises
+        ------
+        LedgerError
+            If there is none.
+        """
+        return self._database.read(partial(views.instance, sop_instance_uid))
+
     def is_result(self, uid: str) -> bool:
         """Return whether `uid` names a result that was made here."""
         return self._database.read(partial(intake.is_result, uid))
@@ -162,9 +172,11 @@ class Ledger:
 
     # Deliveries
 
-    def lease_deliveries(self, sender: str, n: int, seconds: float) -> list[Delivery]:
-        """Take up to `n` deliveries for `seconds`: the most urgent studies first."""
-        return self._database.write(partial(deliveries.lease, self._database, sender, n, seconds))
+    def lease_deliveries(self, sender: str, target: str, n: int, seconds: float) -> list[Delivery]:
+        """Take up to `n` deliveries to a target for `seconds`: the most urgent studies first."""
+        return self._database.write(
+            partial(deliveries.lease, self._database, sender, target, n, seconds)
+        )
 
     def delivered(self, delivery: Delivery) -> None:
         """Note that a delivery has arrived."""

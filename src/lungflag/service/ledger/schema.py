@@ -201,6 +201,7 @@ deliveries = Table(
 )
 Index(
     "ix_deliveries_open",
+    deliveries.c.target,
     deliveries.c.due_at,
     sqlite_where=deliveries.c.done_at.is_(None) & deliveries.c.dead_at.is_(None),
     postgresql_where=deliveries.c.done_at.is_(None) & deliveries.c.dead_at.is_(None),

@@ -6,11 +6,27 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from lungflag.service.ledger.rows import OutcomeRecord, Queue, Recent
+from lungflag.service.ledger.rows import Instance, OutcomeRecord, Queue, Recent
 from lungflag.service.ledger.schema import deliveries, instances, jobs, outcomes, studies
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
+
+
+def instance(uid: str, connection: Connection) -> Instance:
+    """Return a received instance with what its study says of the patient."""
+    row = connection.execute(
+        select(
+            *(column for column in instances.c if column.name != "expired_at"),
+            studies.c.patient_id,
+            studies.c.patient_name,
+            studies.c.accession_number,
+            studies.c.study_date,
+        )
+        .join(studies)
+        .where(instances.c.sop_instance_uid == uid)
+    ).one()
+    return Instance(**row._mapping)
 
 
 def queue(connection: Connection) -> Queue:

@@ -161,7 +161,7 @@ def _make_deliveries() -> None:
     op.create_index(
         "ix_deliveries_open",
         "deliveries",
-        ["due_at"],
+        ["target", "due_at"],
         sqlite_where=is_open,
         postgresql_where=is_open,
     )
