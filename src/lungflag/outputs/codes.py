@@ -1,7 +1,8 @@
 """The codes that a coded result uses, each with where it comes from.
 
-DCM and the SNOMED CT codes are of DICOM PS3.16; what neither names is of lungflag's own scheme,
-which every object that uses it declares.
+``DCM`` codes stand in DICOM PS3.16, annex D. ``SCT`` codes are SNOMED CT concepts; DICOM and FHIR
+use the same ones. What neither has is of lungflag's own scheme, which every object that uses it
+declares.
 """
 
 from __future__ import annotations
@@ -9,28 +10,41 @@ from __future__ import annotations
 from pydicom.sr.coding import Code
 
 OWN_SCHEME = "99LUNGFLAG"
-"""Designator of the codes that no standard has; ``99`` marks a private scheme (PS3.16, 8)."""
+"""Designator of lungflag's scheme; ``99`` marks a private one (PS3.16, 8)."""
 
-# SNOMED CT, in the form that DICOM uses it.
+OWN_SCHEME_UID = "2.25.44092238505886407993305477124425777751"
+
 PNEUMONIA = Code("233604007", "SCT", "Pneumonia")
 LUNG = Code("39607008", "SCT", "Lung")
+FINDING_CONTEXT = Code("408729009", "SCT", "Finding context")
 SUSPECTED = Code("415684004", "SCT", "Suspected")
 NOT_DETECTED = Code("260415000", "SCT", "Not detected")
-PLAIN_CHEST = Code("399208008", "SCT", "Plain chest X-ray")
+CHEST_RADIOGRAPH = Code("399208008", "SCT", "Plain chest X-ray")
+RADIOGRAPH = Code("363680008", "SCT", "Radiographic imaging procedure")
 
-# DICOM's own (PS3.16, annex D).
 PERCENT = Code("%", "UCUM", "Percent")
-CERTAINTY = Code("111012", "DCM", "Certainty of Finding")
-INSUFFICIENT = Code("110531", "DCM", "Insufficient quality for interpretation")
-PRESENCE = Code("121052", "DCM", "Presence of property")
-COMMENT = Code("121106", "DCM", "Comment")
+
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
+CERTAINTY = Code("111012", "DCM", "Certainty of Finding")
+COMMENT = Code("121106", "DCM", "Comment")
 DEVICE = Code("121007", "DCM", "Device")
+FINDING = Code("121071", "DCM", "Finding")
+INSUFFICIENT_QUALITY = Code("110531", "DCM", "Insufficient quality for interpretation")
 SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")
 
-# No standard has these for a finding of any kind: DCM's sensitivities are those of breast cancer.
+# DICOM's codes for operating points, sensitivity and specificity belong to the templates of
+# mammography CAD; FHIR has none.
 OPERATING_POINT = Code("operating-point", OWN_SCHEME, "Operating point")
 THRESHOLD = Code("threshold", OWN_SCHEME, "Threshold of the operating point")
 SENSITIVITY = Code("sensitivity", OWN_SCHEME, "Sensitivity of the operating point")
 SPECIFICITY = Code("specificity", OWN_SCHEME, "Specificity of the operating point")
-REASON = Code("reason", OWN_SCHEME, "Reason of the rejection")
+REJECTION = Code("rejection", OWN_SCHEME, "Reason of the rejection")
+
+
+def rejection_code(code: str, meaning: str) -> Code:
+    """Return a rejection's code of `lungflag.outcome.CODES` in lungflag's scheme.
+
+    ``out-of-distribution`` and the like are longer than the 16 characters that a Code Value may
+    have; they become Long Code Values (PS3.3, 8.1).
+    """
+    return Code(code, OWN_SCHEME, meaning)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from fhirclient.models.bundle import Bundle
 
 from lungflag.outcome import Finding
-from lungflag.outputs import codes, wording
-from lungflag.outputs.identity import result_uid, result_uuid
+from lungflag.outputs import codes, envelope, wording
+from lungflag.outputs.identity import ResultNames, device_uuid
 from lungflag.outputs.source import clean_header
 
 if TYPE_CHECKING:
@@ -18,22 +18,30 @@ if TYPE_CHECKING:
     from pydicom import Dataset
     from pydicom.sr.coding import Code
 
-    from lungflag.outcome import Outcome
+    from lungflag.outcome import Outcome, Rejection
     from lungflag.package import ModelPackage
+
+    Resource = dict[str, Any]
 
 _SYSTEMS = {
     "SCT": "http://snomed.info/sct",
     "DCM": "http://dicom.nema.org/resources/ontology/DCM",
-    "LN": "http://loinc.org",
     "UCUM": "http://unitsofmeasure.org",
+    "LN": "http://loinc.org",
+    codes.OWN_SCHEME: f"urn:oid:{codes.OWN_SCHEME_UID}",
 }
+_HL7 = "http://terminology.hl7.org/CodeSystem"
+
+# Rejections that say nothing of the image: something went wrong.
+_ERRORS = {"unreadable", "no-answer", "unexpected"}
 
 
 def build_bundle(outcome: Outcome, source: Dataset, package: ModelPackage, at: datetime) -> str:
-    """Return a transaction Bundle of FHIR R4 as JSON.
+    """Return a transaction Bundle of FHIR R4 (4.0.1) as JSON.
 
     Every entry is a PUT to an id that follows from the image and the package, so that sending it
-    twice changes nothing.
+    twice changes nothing. Patient, imaging study and order are referred to by the identifiers
+    that the image has, and nothing else of the patient is told.
 
     Parameters
     ----------
@@ -48,129 +56,155 @@ def build_bundle(outcome: Outcome, source: Dataset, package: ModelPackage, at: d
 
     Raises
     ------
+    InputError
+        If `source` lacks one of its four UIDs.
     PackageError
         If the package does not have the outcome's operating point.
     """
     header = clean_header(source)
-    ids = {
-        kind: str(
-            result_uuid(
-                header.SOPInstanceUID,
-                package.name,
-                package.version,
-                f"{kind} {outcome.operating_point}",
-            )
-        )
-        for kind in ("Observation", "DiagnosticReport")
-    }
-    ids["Device"] = str(result_uuid(package.digest, package.name, package.version, "device"))
-    shared: dict[str, Any] = {"status": "preliminary"}
-    if header.PatientID:
-        shared["subject"] = {"type": "Patient", "identifier": {"value": header.PatientID}}
-    study = {
-        "type": "ImagingStudy",
-        "identifier": {"system": "urn:dicom:uid", "value": f"urn:oid:{header.StudyInstanceUID}"},
-    }
+    names = ResultNames.of(outcome, header, package)
     issued = at.astimezone().isoformat(timespec="milliseconds")
-    device = {
-        "resourceType": "Device",
-        "id": ids["Device"],
-        "deviceName": [{"name": f"lungflag {package.name}", "type": "model-name"}],
-        "manufacturer": "lungflag",
-        "version": [{"value": package.version}],
-    }
-    observation = {
-        "resourceType": "Observation",
-        "id": ids["Observation"],
-        **shared,
-        "code": _concept(codes.PNEUMONIA),
-        "bodySite": _concept(codes.LUNG),
-        "issued": issued,
-        "device": {"reference": f"Device/{ids['Device']}"},
-        "derivedFrom": [study],
-        "note": [{"text": text} for text in (wording.verdict(outcome), wording.DISCLAIMER)],
-        **_result(outcome, package),
-    }
-    report = {
-        "resourceType": "DiagnosticReport",
-        "id": ids["DiagnosticReport"],
-        **shared,
-        "identifier": [
+    resources = (
+        _device(package),
+        _observation(outcome, header, package, names, issued),
+        _report(outcome, header, names, issued),
+    )
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "entry": [
             {
-                "system": "urn:dicom:uid",
-                "value": "urn:oid:"
-                + result_uid(
-                    header.SOPInstanceUID,
-                    package.name,
-                    package.version,
-                    f"sr {outcome.operating_point}",
-                ),
+                "resource": resource,
+                "request": {"method": "PUT", "url": f"{resource['resourceType']}/{resource['id']}"},
             }
+            for resource in resources
         ],
-        "code": {"text": "AI reading of a chest radiograph"},
-        "issued": issued,
-        "imagingStudy": [study],
-        "result": [{"reference": f"Observation/{ids['Observation']}"}],
+    }
+    Bundle(bundle).as_json()  # raises where a property is unknown, missing or of another type
+    return json.dumps(bundle, ensure_ascii=False, allow_nan=False)
+
+
+def _device(package: ModelPackage) -> Resource:
+    device: Resource = {
+        "resourceType": "Device",
+        "id": str(device_uuid(package)),
+        "status": "active",
+        "manufacturer": envelope.MAKER,
+        "deviceName": [{"name": f"{envelope.MAKER} {package.name}", "type": "model-name"}],
+        "version": [{"value": package.version}],
+        "type": _concept(codes.ARTIFICIAL_INTELLIGENCE),
+        "note": [{"text": wording.DISCLAIMER}],
+    }
+    if package.digest:
+        device["serialNumber"] = envelope.serial_number(package)
+    return device
+
+
+def _observation(
+    outcome: Outcome, header: Dataset, package: ModelPackage, names: ResultNames, issued: str
+) -> Resource:
+    point = None
+    if isinstance(outcome, Finding):
+        point = package.operating_point(outcome.operating_point, outcome.age_group)
+        said = codes.SUSPECTED if outcome.flagged else codes.NOT_DETECTED
+        result: Resource = {
+            "valueCodeableConcept": _concept(said),
+            "component": [
+                _percent(codes.CERTAINTY, outcome.probability),
+                {
+                    "code": _concept(codes.OPERATING_POINT),
+                    "valueString": wording.chosen_point(point),
+                },
+                _percent(codes.THRESHOLD, outcome.threshold),
+                _percent(codes.SENSITIVITY, point.sensitivity),
+                _percent(codes.SPECIFICITY, point.specificity),
+            ],
+        }
+    else:
+        result = {"dataAbsentReason": _absence(outcome)}
+    return {
+        "resourceType": "Observation",
+        "id": names.uuid("observation"),
+        **_context(header, issued),
+        "category": [_one(f"{_HL7}/observation-category", "imaging", "Imaging")],
+        "code": _concept(codes.PNEUMONIA),
+        **result,
+        "bodySite": _concept(codes.LUNG),
+        "device": {"reference": f"Device/{device_uuid(package)}"},
+        "derivedFrom": [_study(header)],
+        "note": [{"text": text} for text in wording.remarks(outcome, point)],
+    }
+
+
+def _report(outcome: Outcome, header: Dataset, names: ResultNames, issued: str) -> Resource:
+    report: Resource = {
+        "resourceType": "DiagnosticReport",
+        "id": names.uuid("report"),
+        # The DICOM SR of the same result.
+        "identifier": [{"system": "urn:dicom:uid", "value": f"urn:oid:{names.uid('sr')}"}],
+        **_context(header, issued),
+        "category": [_one(f"{_HL7}/v2-0074", "RAD", "Radiology")],
+        "code": {
+            **_one(_SYSTEMS["LN"], "18748-4", "Diagnostic imaging study"),
+            "text": "Chest radiograph, judged by AI for suspected pneumonia",
+        },
+        "imagingStudy": [_study(header)],
+        "result": [{"reference": f"Observation/{names.uuid('observation')}"}],
         "conclusion": f"{wording.verdict(outcome)} {wording.DISCLAIMER}",
     }
-    entries = [
-        {
-            "resource": resource,
-            "request": {"method": "PUT", "url": f"{resource['resourceType']}/{resource['id']}"},
+    if header.AccessionNumber:
+        accession = {
+            "type": _one(f"{_HL7}/v2-0203", "ACSN", "Accession ID"),
+            "value": header.AccessionNumber,
         }
-        for resource in (device, observation, report)
+        report["basedOn"] = [{"type": "ServiceRequest", "identifier": accession}]
+    return report
+
+
+def _context(header: Dataset, issued: str) -> Resource:
+    """Return what report and observation share: whom they are of, of when, how reliable."""
+    context: Resource = {"status": "preliminary", "issued": issued}
+    if header.PatientID:
+        identifier: Resource = {
+            "type": _one(f"{_HL7}/v2-0203", "MR", "Medical record number"),
+            "value": header.PatientID,
+        }
+        if "IssuerOfPatientID" in header:
+            identifier["assigner"] = {"display": header.IssuerOfPatientID}
+        context["subject"] = {"type": "Patient", "identifier": identifier}
+    if header.StudyDate:
+        day = header.StudyDate
+        context["effectiveDateTime"] = f"{day[:4]}-{day[4:6]}-{day[6:]}"
+    return context
+
+
+def _study(header: Dataset) -> Resource:
+    uid = f"urn:oid:{header.StudyInstanceUID}"
+    return {"type": "ImagingStudy", "identifier": {"system": "urn:dicom:uid", "value": uid}}
+
+
+def _absence(rejection: Rejection) -> Resource:
+    """Return why there is no result, for FHIR and by lungflag's own code."""
+    general = (
+        ("error", "Error") if rejection.code in _ERRORS else ("not-performed", "Not Performed")
+    )
+    own = codes.rejection_code(rejection.code, wording.meaning(rejection))
+    coding = [
+        *_one(f"{_HL7}/data-absent-reason", *general)["coding"],
+        *_concept(own)["coding"],
+        *_concept(codes.INSUFFICIENT_QUALITY)["coding"],
     ]
-    bundle = Bundle({"resourceType": "Bundle", "type": "transaction", "entry": entries})
-    return json.dumps(bundle.as_json(), ensure_ascii=False, sort_keys=True)
+    return {"coding": coding, "text": wording.plain(rejection.reason)}
 
 
-def _result(outcome: Outcome, package: ModelPackage) -> dict[str, Any]:
-    if not isinstance(outcome, Finding):
-        return {
-            "dataAbsentReason": {
-                "coding": [
-                    {
-                        "system": "http://terminology.hl7.org/CodeSystem/data-absent-reason",
-                        "code": "not-performed",
-                        "display": "Not Performed",
-                    }
-                ],
-                "text": f"{outcome.code}: {outcome.reason}",
-            }
-        }
-    point = package.operating_point(outcome.operating_point, outcome.age_group)
-    return {
-        "valueCodeableConcept": _concept(
-            codes.SUSPECTED if outcome.flagged else codes.NOT_DETECTED
-        ),
-        "component": [
-            _percent(codes.CERTAINTY, outcome.probability),
-            _percent(codes.THRESHOLD, outcome.threshold),
-            _percent(codes.SENSITIVITY, point.sensitivity),
-            _percent(codes.SPECIFICITY, point.specificity),
-        ],
-    }
+def _percent(code: Code, share: float) -> Resource:
+    unit = {"unit": "%", "system": _SYSTEMS["UCUM"], "code": codes.PERCENT.value}
+    return {"code": _concept(code), "valueQuantity": {"value": round(100 * share, 4), **unit}}
 
 
-def _concept(code: Code) -> dict[str, Any]:
-    if code.scheme_designator not in _SYSTEMS:
-        return {"text": code.meaning}
-    return {
-        "coding": [
-            {
-                "system": _SYSTEMS[code.scheme_designator],
-                "code": code.value,
-                "display": code.meaning,
-            }
-        ]
-    }
+def _concept(code: Code) -> Resource:
+    return _one(_SYSTEMS[code.scheme_designator], code.value, code.meaning)
 
 
-def _percent(code: Code, share: float) -> dict[str, Any]:
-    quantity = {
-        "value": round(100 * share, 4),
-        "unit": "%",
-        "system": _SYSTEMS["UCUM"],
-        "code": "%",
-    }
-    return {"code": _concept(code), "valueQuantity": quantity}
+def _one(system: str, code: str, display: str) -> Resource:
+    return {"coding": [{"system": system, "code": code, "display": display}]}

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+    from lungflag.outcome import Outcome
+    from lungflag.package import ModelPackage
 
 _SPACE = uuid.UUID("6b5f9f4e-4b0c-5a34-9f57-1f2f6a0c2d11")
 
@@ -20,7 +28,7 @@ def result_uid(sop_instance_uid: str, package: str, version: str, kind: str) -> 
     package, version : str
         Of the model package.
     kind : str
-        What is named: ``sr``, ``sr-series``, ``sc``, ``sc-series`` ...
+        What is named, as in `ResultNames`.
 
     Returns
     -------
@@ -32,5 +40,48 @@ def result_uid(sop_instance_uid: str, package: str, version: str, kind: str) -> 
 
 def result_uuid(sop_instance_uid: str, package: str, version: str, kind: str) -> uuid.UUID:
     """Return the UUID that `result_uid` is made of, for FHIR's identifiers."""
-    # Newlines stand in none of the four, so that no two quadruples share a name.
+    # A line end stands in none of the four, so that no two quadruples share a name.
     return uuid.uuid5(_SPACE, "\n".join((sop_instance_uid, package, version, kind)))
+
+
+@dataclass(frozen=True, slots=True)
+class ResultNames:
+    """The identifiers of everything that one outcome becomes.
+
+    The operating point is part of the kind: a second run at another one says something else, so
+    it is another object.
+
+    Attributes
+    ----------
+    instance : str
+        SOP Instance UID of the image.
+    package, version : str
+        Of the model package.
+    point : str
+        The operating point's name.
+    """
+
+    instance: str
+    package: str
+    version: str
+    point: str
+
+    @classmethod
+    def of(cls, outcome: Outcome, header: Dataset, package: ModelPackage) -> ResultNames:
+        """Return the names for an outcome of the image with this header."""
+        return cls(
+            str(header.SOPInstanceUID), package.name, package.version, outcome.operating_point
+        )
+
+    def uid(self, kind: str) -> str:
+        """Return a UID; kinds are ``sr``, ``sr-series``, ``sc``, ``sc-series``, ``tracking``."""
+        return result_uid(self.instance, self.package, self.version, f"{kind} {self.point}")
+
+    def uuid(self, kind: str) -> str:
+        """Return a UUID as text, for the ids of FHIR's resources."""
+        return str(result_uuid(self.instance, self.package, self.version, f"{kind} {self.point}"))
+
+
+def device_uuid(package: ModelPackage) -> uuid.UUID:
+    """Return the UUID of a package as a device: of its very bytes, not only of its version."""
+    return result_uuid(package.digest, package.name, package.version, "device")

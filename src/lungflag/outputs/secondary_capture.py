@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from highdicom.sc import SCImage
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian
 
-from lungflag.outputs import codes, wording
+from lungflag.outputs import codes, envelope, wording
+from lungflag.outputs.identity import ResultNames
 from lungflag.outputs.overlay import draw_overlay
-from lungflag.outputs.source import clean_header, local_time
-from lungflag.outputs.structured_report import _Names, equipment
+from lungflag.outputs.source import as_item, clean_header, is_lossy, local_time
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from lungflag.radiograph import Radiograph
 
 SERIES_NUMBER = 9102
+
+_ANY_ORIENTATION = ("L", "F")  # highdicom demands one; the source's own replaces it
 
 
 def build_overlay(
@@ -42,58 +43,49 @@ def build_overlay(
     radiograph : Radiograph
         The pixels that were judged, shape (rows, columns).
     source : Dataset
-        The header of the image; pixels are not needed, nor anything but its UIDs.
+        The header of the image. Pixels are not needed, nor anything but its UIDs.
     package : ModelPackage
         That judged it.
     at : datetime
-        When it was judged.
+        When it was judged; see `lungflag.outputs.source.local_time`.
 
     Returns
     -------
     Dataset
-        A Secondary Capture Image (PS3.3, A.8.1) in RGB, in a series of its own in the study of
+        A Secondary Capture Image (PS3.3, A.8.1), 8 bits RGB and not compressed, as
+        `lungflag.outputs.overlay.draw_overlay` draws it, in a series of its own in the study of
         `source`.
+
+    Raises
+    ------
+    InputError
+        If `source` lacks one of its four UIDs.
     """
     header = clean_header(source)
-    names = _Names(header.SOPInstanceUID, package, finding.operating_point)
-    now = local_time(at, source)
+    names = ResultNames.of(finding, header, package)
     image = SCImage(
         pixel_array=np.asarray(draw_overlay(radiograph, finding)),
         photometric_interpretation="RGB",
         bits_allocated=8,
         coordinate_system="PATIENT",
-        patient_orientation=("L", "F"),
+        patient_orientation=_ANY_ORIENTATION,
         study_instance_uid=header.StudyInstanceUID,
-        series_instance_uid=names("sc-series"),
-        series_number=SERIES_NUMBER,
-        sop_instance_uid=names("sc"),
-        instance_number=1,
-        patient_id=header.PatientID,
-        content_date=now.date(),
-        content_time=now.time(),
-        series_date=now.date(),
-        series_time=now.time(),
-        series_description=f"lungflag {package.name} {package.version}: AI overlay"[:64],
-        specific_character_set="ISO_IR 192",
-        transfer_syntax_uid=ExplicitVRLittleEndian,
-        **equipment(package),
-    )
-    image.InstanceCreationDate, image.InstanceCreationTime = image.ContentDate, image.ContentTime
-    image.DateOfSecondaryCapture, image.TimeOfSecondaryCapture = now.date(), now.time()
-    image.DateOfSecondaryCapture, image.TimeOfSecondaryCapture = (
-        image.ContentDate,
-        image.ContentTime,
+        series_description=envelope.description(package, "AI overlay, not for diagnosis"),
+        **envelope.series("sc", SERIES_NUMBER, names, local_time(at, header)),
+        **envelope.equipment(package),
     )
     image.copy_patient_and_study_information(header)
     image.PatientOrientation = header.get("PatientOrientation", "")
     image.ImageType = ["DERIVED", "SECONDARY"]
     image.ConversionType = "WSD"
+    image.DateOfSecondaryCapture = image.ContentDate
+    image.TimeOfSecondaryCapture = image.ContentTime
     image.BurnedInAnnotation = "YES"
     image.BodyPartExamined = "CHEST"
     image.DerivationDescription = f"{wording.DISCLAIMER} {wording.verdict(finding)}"
     image.SourceImageSequence = [_reference(header)]
-    lossy = str(source.get("LossyImageCompression") or "00")
-    image.LossyImageCompression = "01" if lossy == "01" else "00"
+    _state_compression(image, source, header)
+    envelope.finish(image, header)
     return image
 
 
@@ -101,7 +93,14 @@ def _reference(header: Dataset) -> Dataset:
     item = Dataset()
     item.ReferencedSOPClassUID = header.SOPClassUID
     item.ReferencedSOPInstanceUID = header.SOPInstanceUID
-    purpose = Dataset()
-    purpose.CodeValue, purpose.CodingSchemeDesignator, purpose.CodeMeaning = codes.SOURCE_IMAGE[:3]
-    item.PurposeOfReferenceCodeSequence = [purpose]
+    item.PurposeOfReferenceCodeSequence = [as_item(codes.SOURCE_IMAGE)]
     return item
+
+
+def _state_compression(image: Dataset, source: Dataset, header: Dataset) -> None:
+    """Say whether the film had been compressed with loss (PS3.3, C.7.6.1.1.5)."""
+    image.LossyImageCompression = "01" if is_lossy(source) else "00"
+    if image.LossyImageCompression == "01":
+        for keyword in ("LossyImageCompressionRatio", "LossyImageCompressionMethod"):
+            if keyword in header:
+                setattr(image, keyword, header[keyword].value)

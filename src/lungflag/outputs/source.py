@@ -8,20 +8,24 @@ guessed, so that no patient becomes another one.
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from pydicom import uid
 from pydicom.config import RAISE
-from pydicom.datadict import dictionary_VR
+from pydicom.datadict import dictionary_VM, dictionary_VR
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.sr.coding import Code
 from pydicom.valuerep import DA, TM, validate_value
 
-from lungflag.errors import UnreadableError
+from lungflag.errors import InputError, UnreadableError
 from lungflag.radiograph.guard import guarded
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Iterable
 
 IDENTITY = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 """The only attributes that a source must have."""
@@ -35,9 +39,21 @@ _OPTIONAL = (
     *("StudyDescription", "PatientAge", "PatientSize", "PatientWeight"),
     *("TimezoneOffsetFromUTC", "PatientOrientation"),
     *("Manufacturer", "ManufacturerModelName", "InstitutionName", "StationName"),
+    *("LossyImageCompressionRatio", "LossyImageCompressionMethod"),
 )
 _CODED = ("ProcedureCodeSequence", "DeidentificationMethodCodeSequence")
-_SEXES = {"M", "F", "O"}
+_TERMS = {
+    "PatientSex": r"[MFO]",
+    "PatientIdentityRemoved": r"YES|NO",
+    "PatientOrientation": r"[LRAPHF]{1,3}",
+    "TimezoneOffsetFromUTC": r"[+-](0\d|1[0-4])[0-5]\d",
+}
+_CODE = ("CodeValue", "CodingSchemeDesignator", "CodeMeaning")
+_LOSSY = {
+    uid.JPEGBaseline8Bit,
+    uid.JPEGExtended12Bit,
+    uid.JPEGLSNearLossless,
+}
 
 
 def clean_header(source: Dataset) -> Dataset:
@@ -50,20 +66,26 @@ def clean_header(source: Dataset) -> Dataset:
     ----------
     source : Dataset
         The received header. It is left as it is; it needs only `IDENTITY`.
+
+    Raises
+    ------
+    InputError
+        If one of `IDENTITY` is missing.
     """
     header = Dataset()
     for keyword in IDENTITY:
-        setattr(header, keyword, str(source[keyword].value))
+        text = _values(source, keyword)
+        if not text:
+            raise InputError(str(source.get("SOPInstanceUID", "")), f"its header has no {keyword}")
+        setattr(header, keyword, text[0])
     for keyword in (*_REQUIRED, *_OPTIONAL):
-        value = _value(source, keyword)
-        if value or keyword in _REQUIRED:
-            setattr(header, keyword, value)
-    if header.PatientSex not in _SEXES:
-        header.PatientSex = ""
+        values = _values(source, keyword)
+        if values or keyword in _REQUIRED:
+            setattr(header, keyword, values if len(values) > 1 else "".join(values))
     for keyword in _CODED:
         items = coded(source, keyword)
         if items:
-            setattr(header, keyword, [_item(code) for code in items])
+            setattr(header, keyword, [as_item(code) for code in items])
     _state_deidentification(header)
     return header
 
@@ -72,21 +94,26 @@ def coded(source: Dataset, keyword: str) -> list[Code]:
     """Return the valid items of a code sequence."""
     try:
         with guarded(keyword, "cannot be read"):
-            items = [
-                Code(
-                    *(
-                        _value(item, part)
-                        for part in ("CodeValue", "CodingSchemeDesignator", "CodeMeaning")
-                    )
-                )
-                for item in source.get(keyword) or ()
-            ]
+            items = list(source.get(keyword) or ())
     except UnreadableError:
         return []
-    return [code for code in items if all(code[:3])]
+    return [code for item in items if (code := _code(item))]
 
 
-def local_time(at: datetime, source: Dataset) -> datetime:
+def as_item(code: Code) -> Dataset:
+    """Return a code as the item of a code sequence."""
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code[:3]
+    return item
+
+
+def is_lossy(source: Dataset) -> bool:
+    """Return whether the source was compressed with loss, by what it says or how it came."""
+    syntax = getattr(source, "file_meta", Dataset()).get("TransferSyntaxUID")
+    return _values(source, "LossyImageCompression") == ["01"] or syntax in _LOSSY
+
+
+def local_time(at: datetime, header: Dataset) -> datetime:
     """Return `at` as the wall clock of the place where the image was taken showed it.
 
     Content Date and Time have no zone of their own: they share the zone of the study's date and
@@ -95,26 +122,24 @@ def local_time(at: datetime, source: Dataset) -> datetime:
     """
     if at.tzinfo is None:
         return at
-    offset = _value(source, "TimezoneOffsetFromUTC")
-    if offset:
-        # A datetime with this offset, whose zone is what is wanted.
-        from datetime import datetime as clock
-
-        zone = clock.strptime(str(offset), "%z").tzinfo
-        return at.astimezone(zone).replace(tzinfo=None)
-    return at.astimezone().replace(tzinfo=None)
+    offset = header.get("TimezoneOffsetFromUTC")
+    zone = datetime.strptime(offset, "%z").tzinfo if offset else None
+    return at.astimezone(zone).replace(tzinfo=None)
 
 
-def _value(source: Dataset, keyword: str) -> str | list[str]:
-    """Return a value as text, or nothing where it is missing or breaks its representation."""
+def _values(source: Dataset, keyword: str) -> list[str]:
+    """Return the values as text; none where it is missing, empty or breaks its representation."""
     try:
         with guarded(keyword, "cannot be read"):
             value = source.get(keyword)
-            if isinstance(value, (MultiValue, list, tuple)):
-                return [_valid(keyword, str(part)) for part in value]
-            return "" if value is None else _valid(keyword, str(value))
+            several = isinstance(value, (MultiValue, list, tuple))
+            parts: Iterable[object] = value if several else (value,)
+            texts = [_valid(keyword, str(part)) for part in parts if part is not None]
     except UnreadableError:
-        return ""
+        return []
+    multiplicity = dictionary_VM(keyword)
+    fits = multiplicity == "1-n" or str(len(texts)) == multiplicity
+    return texts if fits and all(texts) else []
 
 
 def _valid(keyword: str, text: str) -> str:
@@ -126,29 +151,27 @@ def _valid(keyword: str, text: str) -> str:
         If it may not stand in an element of this keyword.
     """
     text = text.strip(" \0")
-    if not text.isprintable() or "\\" in text:
+    if any(unicodedata.category(letter) in {"Cc", "Cs"} or letter == "\\" for letter in text):
         raise ValueError(f"{keyword} holds control characters")
     representation = dictionary_VR(keyword)
     validate_value(representation, text, RAISE)
-    if text and representation == "DA":
-        DA(text)
-    if text and representation == "TM":
-        TM(text)
+    if text and representation in {"DA", "TM"}:
+        (DA if representation == "DA" else TM)(text)
+    if text and keyword in _TERMS and not re.fullmatch(_TERMS[keyword], text):
+        raise ValueError(f"{keyword} is no term that the standard knows")
     return text
 
 
-def _item(code: Code) -> Dataset:
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code[:3]
-    return item
+def _code(item: Dataset) -> Code | None:
+    parts = [_values(item, keyword) for keyword in _CODE]
+    if not all(len(part) == 1 for part in parts):
+        return None
+    value, scheme, meaning = (part[0] for part in parts)
+    return Code(value, scheme, meaning)
 
 
 def _state_deidentification(header: Dataset) -> None:
     """Name a method where the source says that its patient was removed and not how (type 1C)."""
-    if header.get("PatientIdentityRemoved") not in {"YES", "NO"}:
-        header.pop("PatientIdentityRemoved", None)
-    removed = header.get("PatientIdentityRemoved") == "YES"
-    if removed and not (
-        "DeidentificationMethod" in header or "DeidentificationMethodCodeSequence" in header
-    ):
+    stated = "DeidentificationMethod" in header or "DeidentificationMethodCodeSequence" in header
+    if header.get("PatientIdentityRemoved") == "YES" and not stated:
         header.DeidentificationMethod = "Not stated by the source image"

@@ -1,17 +1,15 @@
-"""An Outcome as a DICOM Comprehensive 3D SR after TID 1500, Measurement Report."""
+"""An Outcome as a DICOM Comprehensive 3D SR by TID 1500, Measurement Report."""
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from highdicom import sr
 from highdicom.coding_schemes import CodingSchemeIdentificationItem
-from pydicom.uid import ExplicitVRLittleEndian
 
 from lungflag.outcome import Finding
-from lungflag.outputs import codes, wording
-from lungflag.outputs.identity import result_uid
+from lungflag.outputs import codes, envelope, wording
+from lungflag.outputs.identity import ResultNames, device_uuid
 from lungflag.outputs.region import peak_region
 from lungflag.outputs.source import clean_header, coded, local_time
 
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
     from pydicom.sr.coding import Code
 
+    from lungflag.calibration import OperatingPoint
     from lungflag.outcome import Outcome, Rejection
     from lungflag.package import ModelPackage
 
@@ -37,115 +36,78 @@ def build_report(outcome: Outcome, source: Dataset, package: ModelPackage, at: d
     outcome : Outcome
         A Finding or a Rejection of `source`.
     source : Dataset
-        The header of the image; pixels are not needed, nor anything but its UIDs.
+        The header of the image. Pixels are not needed, nor anything but its UIDs; without Rows
+        and Columns no region is pointed at.
     package : ModelPackage
         That judged it.
     at : datetime
-        When it was judged.
+        When it was judged; see `lungflag.outputs.source.local_time`.
 
     Returns
     -------
     Dataset
         A Comprehensive 3D SR (PS3.3, A.35.13) with the content of TID 1500 (PS3.16), in a series
-        of its own in the study of `source`, unverified and preliminary.
+        of its own in the study of `source`; preliminary and unverified.
 
     Raises
     ------
+    InputError
+        If `source` lacks one of its four UIDs.
     PackageError
         If the package does not have the outcome's operating point.
     """
     header = clean_header(source)
-    names = _Names(header.SOPInstanceUID, package, outcome.operating_point)
+    names = ResultNames.of(outcome, header, package)
     if isinstance(outcome, Finding):
-        group = _finding_group(outcome, source, header, package, names)
+        procedure, group = codes.CHEST_RADIOGRAPH, _finding(outcome, source, header, package, names)
     else:
-        group = _rejection_group(outcome, header, package, names)
-    for text in (wording.DISCLAIMER, *getattr(outcome, "marks", ())):
-        group[0].ContentSequence.append(_comment(text))
-    procedures = coded(source, "ProcedureCodeSequence") or [codes.PLAIN_CHEST]
+        procedure, group = codes.RADIOGRAPH, _rejection(outcome, header, package, names)
     content = sr.MeasurementReport(
         observation_context=sr.ObservationContext(observer_device_context=_observer(package)),
-        procedure_reported=procedures,
+        procedure_reported=coded(header, "ProcedureCodeSequence") or [procedure],
         imaging_measurements=[group],
     )
-    now = local_time(at, source)
+    scheme = CodingSchemeIdentificationItem(codes.OWN_SCHEME, name="lungflag")
+    scheme.CodingSchemeUID = codes.OWN_SCHEME_UID
     report = sr.Comprehensive3DSR(
         evidence=[header],
         content=content[0],
-        series_instance_uid=names("sr-series"),
-        series_number=SERIES_NUMBER,
-        sop_instance_uid=names("sr"),
-        instance_number=1,
         is_complete=True,
-        content_date=now.date(),
-        content_time=now.time(),
-        series_date=now.date(),
-        series_time=now.time(),
-        series_description=f"lungflag {package.name} {package.version}: AI"[:64],
-        specific_character_set="ISO_IR 192",
-        coding_schemes=[CodingSchemeIdentificationItem(codes.OWN_SCHEME, name="lungflag")],
-        transfer_syntax_uid=ExplicitVRLittleEndian,
-        **equipment(package),
+        series_description=envelope.description(package, "AI result, not for diagnosis"),
+        coding_schemes=[scheme],
+        **envelope.series("sr", SERIES_NUMBER, names, local_time(at, header)),
+        **envelope.equipment(package),
     )
-    report.InstanceCreationDate, report.InstanceCreationTime = (
-        report.ContentDate,
-        report.ContentTime,
-    )
+    envelope.finish(report, header)
     return report
 
 
-def equipment(package: ModelPackage) -> dict[str, Any]:
-    """Return who made the object, as highdicom names it (Enhanced General Equipment)."""
-    return {
-        "manufacturer": "lungflag",
-        "manufacturer_model_name": package.name[:64],
-        "software_versions": [f"lungflag {version('lungflag')}", package.version[:64]],
-        "device_serial_number": package.digest[:16] or "unwritten",
-    }
-
-
-class _Names:
-    def __init__(self, instance: str, package: ModelPackage, point: str) -> None:
-        self._instance, self._package, self._point = instance, package, point
-
-    def __call__(self, kind: str) -> str:
-        return result_uid(
-            self._instance, self._package.name, self._package.version, f"{kind} {self._point}"
-        )
-
-
 def _observer(package: ModelPackage) -> sr.ObserverContext:
+    """Return the device that observed: TID 1002 and 1004."""
     return sr.ObserverContext(
         observer_type=sr.CodedConcept.from_code(codes.DEVICE),
         observer_identifying_attributes=sr.DeviceObserverIdentifyingAttributes(
-            uid=result_uid(package.digest, package.name, package.version, "device"),
-            name="lungflag",
-            manufacturer_name="lungflag",
+            uid=f"2.25.{device_uuid(package).int}",
+            name=envelope.MAKER,
+            manufacturer_name=envelope.MAKER,
             model_name=f"{package.name} {package.version}",
-            serial_number=equipment(package)["device_serial_number"],
+            serial_number=envelope.serial_number(package),
         ),
     )
 
 
-def _algorithm(outcome: Outcome, package: ModelPackage) -> sr.AlgorithmIdentification:
-    return sr.AlgorithmIdentification(
-        name=f"lungflag {package.name}",
-        version=package.version,
-        parameters=[f"operating point {outcome.operating_point}"],
-        family=codes.ARTIFICIAL_INTELLIGENCE,
-        manufacturer="lungflag",
-    )
-
-
-def _finding_group(
-    finding: Finding, source: Dataset, header: Dataset, package: ModelPackage, names: _Names
+def _finding(
+    finding: Finding, source: Dataset, header: Dataset, package: ModelPackage, names: ResultNames
 ) -> Any:
+    """Return the measurement group of a finding: TID 1410 where a region is shown, else 1501."""
     point = package.operating_point(finding.operating_point, finding.age_group)
     presence = codes.SUSPECTED if finding.flagged else codes.NOT_DETECTED
-    common: dict[str, Any] = {
+    content: dict[str, Any] = {
         "tracking_identifier": _tracking(names),
-        "algorithm_id": _algorithm(finding, package),
+        # Viewers list findings without their context: a film that is not flagged has none.
+        "finding_type": codes.PNEUMONIA if finding.flagged else None,
         "finding_sites": [sr.FindingSite(codes.LUNG)],
+        "algorithm_id": _algorithm(finding, package, point),
         "measurements": [
             _percent(codes.CERTAINTY, finding.probability),
             _percent(codes.THRESHOLD, finding.threshold),
@@ -154,64 +116,101 @@ def _finding_group(
         ],
         "qualitative_evaluations": [sr.QualitativeEvaluation(codes.PNEUMONIA, presence)],
     }
-    if finding.flagged:
-        common["finding_type"] = codes.PNEUMONIA
-    corners = None
-    rows, columns = source.get("Rows"), source.get("Columns")
-    if finding.flagged and rows and columns:
-        corners = peak_region(finding.heatmap, rows, columns)
-    if corners is None:
+    region = _region(finding, source, header)
+    group: Any
+    if region is None:
         group = sr.MeasurementsAndQualitativeEvaluations(
-            source_images=[_image(sr.SourceImageForMeasurementGroup, header)], **common
+            source_images=[_image(sr.SourceImageForMeasurementGroup, header)], **content
         )
     else:
-        region = sr.ImageRegion(
-            sr.GraphicTypeValues.POLYLINE, corners, _image(sr.SourceImageForRegion, header)
-        )
         group = sr.PlanarROIMeasurementsAndQualitativeEvaluations(
-            referenced_region=region, **common
+            referenced_region=region, **content
         )
-    items = group[0].ContentSequence
-    items.append(_text(codes.OPERATING_POINT, wording.chosen_point(point)))
-    items.append(_comment(wording.verdict(finding)))
-    items.append(_comment(wording.measured(point)))
+    if finding.flagged:
+        _state_context(group)
+    group[0].ContentSequence.append(_text(codes.OPERATING_POINT, wording.chosen_point(point)))
+    _comment(group, *wording.remarks(finding, point))
     return group
 
 
-def _rejection_group(
-    rejection: Rejection, header: Dataset, package: ModelPackage, names: _Names
+def _rejection(
+    rejection: Rejection, header: Dataset, package: ModelPackage, names: ResultNames
 ) -> Any:
-    from pydicom.sr.coding import Code
-
-    reason = Code(rejection.code[:16], codes.OWN_SCHEME, wording.meaning(rejection))
-    group = sr.MeasurementsAndQualitativeEvaluations(
+    """Return the measurement group of an image that was not judged: TID 1501."""
+    reason = codes.rejection_code(rejection.code, wording.meaning(rejection))
+    group: Any = sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=_tracking(names),
-        finding_type=codes.INSUFFICIENT,
+        finding_type=codes.INSUFFICIENT_QUALITY,
         algorithm_id=_algorithm(rejection, package),
-        qualitative_evaluations=[sr.QualitativeEvaluation(codes.REASON, reason)],
+        qualitative_evaluations=[sr.QualitativeEvaluation(codes.REJECTION, reason)],
         source_images=[_image(sr.SourceImageForMeasurementGroup, header)],
     )
-    group[0].ContentSequence.append(_comment(wording.verdict(rejection)))
+    _comment(group, *wording.remarks(rejection))
     return group
 
 
-def _tracking(names: _Names) -> sr.TrackingIdentifier:
-    return sr.TrackingIdentifier(uid=names("tracking"), identifier="lungflag")
+def _tracking(names: ResultNames) -> sr.TrackingIdentifier:
+    return sr.TrackingIdentifier(uid=names.uid("tracking"), identifier="suspected pneumonia")
+
+
+def _algorithm(
+    outcome: Outcome, package: ModelPackage, point: OperatingPoint | None = None
+) -> sr.AlgorithmIdentification:
+    """Return what judged the image, and how it was set: TID 4019."""
+    parameters = [f"operating point: {outcome.operating_point}"]
+    if point is not None:
+        parameters += [
+            f"threshold: {point.threshold:.6f}",
+            f"age group: {point.age_group or 'any'}",
+        ]
+    if package.digest:
+        parameters.append(f"package digest: {package.digest}")
+    return sr.AlgorithmIdentification(
+        name=f"{envelope.MAKER} {package.name}",
+        version=package.version,
+        parameters=parameters,
+        family=codes.ARTIFICIAL_INTELLIGENCE,
+        manufacturer=envelope.MAKER,
+    )
 
 
 def _percent(name: Code, share: float) -> sr.Measurement:
     return sr.Measurement(name=name, value=round(100 * share, 4), unit=codes.PERCENT)
 
 
+def _region(finding: Finding, source: Dataset, header: Dataset) -> sr.ImageRegion | None:
+    """Return where a flagged film's heatmap has its peak, if it has one.
+
+    The heatmap spans the image as it is stored: no reader of lungflag turns or crops a DICOM
+    image, so that its places are the source's.
+    """
+    rows, columns = source.get("Rows"), source.get("Columns")
+    if not (finding.flagged and isinstance(rows, int) and isinstance(columns, int)):
+        return None
+    corners = peak_region(finding.heatmap, rows, columns)
+    if corners is None:
+        return None
+    image = _image(sr.SourceImageForRegion, header)
+    return sr.ImageRegion(sr.GraphicTypeValues.POLYLINE, corners, image)
+
+
 def _image(kind: Any, header: Dataset) -> Any:
     return kind(header.SOPClassUID, header.SOPInstanceUID)
 
 
-def _text(name: Code, text: str) -> sr.TextContentItem:
-    return sr.TextContentItem(
-        name=name, value=text, relationship_type=sr.RelationshipTypeValues.CONTAINS
+def _state_context(group: Any) -> None:
+    """Say of the finding itself, for who reads no further, that it is suspected."""
+    (item,) = (item for item in group[0].ContentSequence if item.name == codes.FINDING)
+    context = sr.CodeContentItem(
+        codes.FINDING_CONTEXT, codes.SUSPECTED, sr.RelationshipTypeValues.HAS_CONCEPT_MOD
     )
+    item.ContentSequence = sr.ContentSequence([context])
 
 
-def _comment(text: str) -> sr.TextContentItem:
-    return _text(codes.COMMENT, text)
+def _comment(group: Any, *texts: str) -> None:
+    for text in texts:
+        group[0].ContentSequence.append(_text(codes.COMMENT, text))
+
+
+def _text(name: Code, text: str) -> sr.TextContentItem:
+    return sr.TextContentItem(name, text, sr.RelationshipTypeValues.CONTAINS)

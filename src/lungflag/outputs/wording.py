@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING
 
 from lungflag.outcome import CODES, Finding
@@ -11,13 +12,31 @@ if TYPE_CHECKING:
     from lungflag.outcome import Outcome, Rejection
 
 NOT_FOR_DIAGNOSIS = "Not for diagnosis: AI result"
-DISCLAIMER = f"{NOT_FOR_DIAGNOSIS}, to be confirmed by a physician."
+DISCLAIMER = f"{NOT_FOR_DIAGNOSIS}. A physician reads the image."
+
+_LONGEST_MEANING = 64  # characters of a Code Meaning
+
+
+def remarks(outcome: Outcome, point: OperatingPoint | None = None) -> list[str]:
+    """Return everything that a reader must be told, the verdict first.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        A Finding or a Rejection.
+    point : OperatingPoint, optional
+        Of a Finding.
+    """
+    marks = outcome.marks if isinstance(outcome, Finding) else ()
+    figures = () if point is None else (measured(point),)
+    return [verdict(outcome), *map(plain, marks), *figures, DISCLAIMER]
 
 
 def verdict(outcome: Outcome) -> str:
-    """Return what the detector says, in one sentence that cannot be read as a clearance."""
+    """Return what the detector says, in words that cannot be read as a clearance."""
     if not isinstance(outcome, Finding):
-        return f"Not judged: {outcome.reason}. Neither positive nor negative."
+        reason = plain(outcome.reason)
+        return f"Not judged: {reason}. This is neither a positive nor a negative result."
     if outcome.flagged:
         return "Flagged: suspected pneumonia."
     return "Not flagged: no suspicion raised. This does not rule out pneumonia."
@@ -38,6 +57,14 @@ def measured(point: OperatingPoint) -> str:
 
 
 def meaning(rejection: Rejection) -> str:
-    """Return what a rejection's code stands for, at most 64 characters."""
+    """Return what a rejection's code stands for, in at most 64 characters."""
     text = CODES.get(rejection.code, rejection.code)
-    return text if len(text) <= 64 else f"{text[:61]}..."
+    return text if len(text) <= _LONGEST_MEANING else f"{text[: _LONGEST_MEANING - 3]}..."
+
+
+def plain(text: str) -> str:
+    """Return `text` in one line, without what neither DICOM nor JSON can hold."""
+    line = " ".join(text.split())
+    return "".join(
+        letter if unicodedata.category(letter) not in {"Cc", "Cs"} else "?" for letter in line
+    )
