@@ -1,0 +1,155 @@
+"""The killable child: it alone decodes foreign pixels, within limits of memory and of time.
+
+One process, started by `lungflag.service.judge`. It reads a `Setup` and then `Task` after `Task`
+as lines of JSON from standard input, and answers each with one line on the pipe whose number it
+is given. It writes what came out into the task's folder and touches neither database nor network:
+whatever a hostile object makes of it, nothing but itself is lost.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sys
+from dataclasses import asdict, replace
+from datetime import datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from pydicom import Dataset, dcmread
+
+from lungflag._session import one_line
+from lungflag.detector import Detector
+from lungflag.errors import LungflagError
+from lungflag.outcome import Finding, Rejection
+from lungflag.service.process import die_with_parent
+from lungflag.service.render import render
+from lungflag.service.tasks import Reply, Setup, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lungflag.outcome import Outcome
+    from lungflag.radiograph import Radiograph
+    from lungflag.service.results import Rendered
+
+HEADER_BYTES = 2**20
+"""Elements larger than this are left on disk when a header is read: no header holds one."""
+
+
+def main() -> int:
+    """Run the child: ``python -m lungflag.service.child FD``."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the parent
+    with os.fdopen(int(sys.argv[1]), "w", encoding="utf-8") as replies:
+        setup = Setup(**json.loads(sys.stdin.readline()))
+        die_with_parent(signal.SIGKILL, setup.parent)
+        _limit(setup.memory_mib)
+        try:
+            detector = Detector.load(setup.model, threads=setup.threads)
+            detector.package.operating_point(setup.operating_point or None)
+        except (LungflagError, MemoryError) as error:
+            _say(replies, {"failed": one_line(error)})
+            return 2
+        _say(replies, {"name": detector.package.name, "version": detector.package.version})
+        for line in sys.stdin:
+            task = Task(**json.loads(line))
+            _say(replies, asdict(carry_out(task, detector, setup.operating_point or None)))
+    return 0
+
+
+def carry_out(task: Task, detector: Detector, operating_point: str | None) -> Reply:
+    """Judge and render one task. Whatever goes wrong becomes a Reply with an error."""
+    try:
+        radiographs: list[Radiograph] = []
+        outcome = _outcome(task, detector, operating_point, radiographs)
+        rendered, note = _render(task, outcome, radiographs, detector)
+    except FileNotFoundError as error:
+        return Reply(task.number, error=f"the object is gone ({error.strerror})")
+    except OSError as error:
+        reason = f"results cannot be written ({error.strerror or error})"
+        return Reply(task.number, error=reason, environment=True)
+    except Exception as error:  # one instance must not end the line
+        return Reply(task.number, error=f"{type(error).__name__}: {one_line(error)}")
+    return Reply(task.number, _plain(outcome), rendered, note)
+
+
+def _outcome(
+    task: Task, detector: Detector, operating_point: str | None, radiographs: list[Radiograph]
+) -> Outcome:
+    name = task.known["SOPInstanceUID"]
+    if task.source != "pixels":
+        package, point = detector.package, detector.package.operating_point(operating_point)
+        return Rejection(
+            name, "unexpected", task.reason, point.name, package.name, package.version, 0.0
+        )
+    path = Path(task.path)
+    path.stat()  # a file that is gone is no unreadable radiograph
+    (outcome,) = detector.detect_many(
+        [path],
+        operating_point=operating_point,
+        on_finding=lambda radiograph, _: radiographs.append(radiograph),
+    )
+    return replace(outcome, source=name)
+
+
+def _render(
+    task: Task, outcome: Outcome, radiographs: list[Radiograph], detector: Detector
+) -> tuple[tuple[Rendered, ...], str]:
+    """Write the results; where the header cannot be used, with what the ledger knows instead."""
+    at, folder = datetime.fromisoformat(task.at), Path(task.folder)
+    picture = radiographs[0] if radiographs else None
+    row = _from_row(task.known)
+    if task.source == "row":
+        return render(outcome, row, picture, detector.package, at, folder), ""
+    try:
+        header = _header(task)
+        return render(outcome, header, picture, detector.package, at, folder), ""
+    except OSError:
+        raise
+    except Exception as error:  # the header is foreign too; a finding is worth more than it
+        note = f"header not used: {type(error).__name__}"
+        return render(outcome, row, picture, detector.package, at, folder), note
+
+
+def _header(task: Task) -> Dataset:
+    """Return the object without its pixels, with the UIDs under which it was received."""
+    header = dcmread(task.path, force=True, stop_before_pixels=True, defer_size=HEADER_BYTES)
+    for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
+        setattr(header, keyword, task.known[keyword])
+    return header
+
+
+def _from_row(known: Mapping[str, str]) -> Dataset:
+    header = Dataset()
+    header.SpecificCharacterSet = "ISO_IR 192"
+    for keyword, value in known.items():
+        setattr(header, keyword, value)
+    return header
+
+
+def _plain(outcome: Outcome) -> dict[str, Any]:
+    names = ["operating_point", "seconds"]
+    if isinstance(outcome, Finding):
+        names += ["probability", "flagged", "threshold", "age_group", "marks"]
+    else:
+        names += ["code", "reason"]
+    return {name: getattr(outcome, name) for name in names}
+
+
+def _limit(memory_mib: int) -> None:
+    """Limit the process's data, and write no core file: it would hold a patient's pixels."""
+    size = memory_mib * 2**20
+    # Not RLIMIT_AS: threads and libraries reserve address space that they never use.
+    resource.setrlimit(resource.RLIMIT_DATA, (size, size))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _say(replies: IO[str], answer: Mapping[str, Any]) -> None:
+    replies.write(json.dumps(answer) + "\n")
+    replies.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

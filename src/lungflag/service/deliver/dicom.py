@@ -1,0 +1,136 @@
+"""A DICOM peer as a target: storage service class user (PS3.4, annex B)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydicom import dcmread
+from pydicom.uid import (
+    Comprehensive3DSRStorage,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    SecondaryCaptureImageStorage,
+    Verification,
+)
+from pynetdicom import AE
+
+from lungflag.errors import ConfigurationError
+from lungflag.service.deliver.answer import Answer, State
+from lungflag.service.deliver.status import to_answer
+from lungflag.service.tls import client_context
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from ssl import SSLContext
+
+    from pydicom import Dataset
+    from pynetdicom.association import Association
+
+    from lungflag.service.ledger import Delivery
+    from lungflag.service.settings import Settings, Target
+
+CONNECT_SECONDS, ANSWER_SECONDS = 10, 30
+"""How long a peer may take to let us in, and to answer a message."""
+
+_CLASSES = (Comprehensive3DSRStorage, SecondaryCaptureImageStorage)
+_SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
+
+
+class Dicom:
+    """Sends objects by C-STORE. One association serves a burst."""
+
+    def __init__(self, target: Target, settings: Settings) -> None:
+        self._target = target
+        self._settings = settings
+        self._entity = AE(target.calling or settings.ae_title)
+        self._entity.connection_timeout = CONNECT_SECONDS
+        self._entity.acse_timeout = CONNECT_SECONDS
+        self._entity.dimse_timeout = ANSWER_SECONDS
+        self._entity.network_timeout = ANSWER_SECONDS
+        for sop_class in _CLASSES:
+            self._entity.add_requested_context(sop_class, _SYNTAXES)
+        self._entity.add_requested_context(Verification)
+        self._association: Association | None = None
+
+    def deliver(self, delivery: Delivery, path: Path) -> Answer:
+        """Send one object; through a fresh association where the old one turns out to be gone."""
+        del delivery
+        try:
+            dataset = dcmread(path)
+        except OSError as error:
+            return Answer(State.FAILED, f"its file cannot be read ({error.strerror})")
+        reused = self._association is not None
+        answer = self._send(dataset)
+        if reused and answer.state is State.UNREACHABLE:
+            answer = self._send(dataset)
+        return answer
+
+    def release(self) -> None:
+        """Give the association back, if one is open."""
+        association, self._association = self._association, None
+        if association is not None and association.is_established:
+            association.release()
+
+    def check(self) -> str:
+        """Return what is wrong with the peer, empty where it answers C-ECHO."""
+        association = self._associate()
+        if isinstance(association, str):
+            return association
+        try:
+            if not _accepts(association, Verification):
+                return ""  # it lets us in, and has no C-ECHO
+            status = association.send_c_echo()
+        finally:
+            self.release()
+        return "" if status and status.Status == 0 else "does not answer C-ECHO"
+
+    def _send(self, dataset: Dataset) -> Answer:
+        association = self._associate()
+        if isinstance(association, str):
+            return Answer(State.UNREACHABLE, association)
+        if not _accepts(association, dataset.SOPClassUID):
+            return Answer(State.REFUSED, f"does not take {dataset.SOPClassUID.name}")
+        status = association.send_c_store(dataset)
+        if status:
+            return to_answer(status.Status, str(status.get("ErrorComment", "")))
+        association.abort()
+        self._association = None
+        return Answer(State.UNREACHABLE, "broke off, or did not answer in time")
+
+    def _associate(self) -> Association | str:
+        """Return an open association, or why there is none."""
+        if self._association is not None and self._association.is_established:
+            return self._association
+        self._association = None
+        target = self._target
+        try:
+            association = self._entity.associate(
+                target.host, target.port, ae_title=target.ae_title, tls_args=self._tls()
+            )
+        except ConfigurationError as error:
+            return str(error)
+        if association.is_established:
+            self._association = association
+            return association
+        if association.is_rejected:
+            return f"does not let us in: {_reason(association)}"
+        return f"cannot be reached at {target.host}:{target.port}"
+
+    def _tls(self) -> tuple[SSLContext, str] | None:
+        """Return pynetdicom's TLS arguments, made anew: certificates are renewed while we run."""
+        settings = self._settings
+        if not (
+            self._target.tls and settings.tls_certificate and settings.tls_key and settings.tls_ca
+        ):
+            return None
+        context = client_context(settings.tls_certificate, settings.tls_key, settings.tls_ca)
+        return context, self._target.host
+
+
+def _accepts(association: Association, sop_class: str) -> bool:
+    return any(context.abstract_syntax == sop_class for context in association.accepted_contexts)
+
+
+def _reason(association: Association) -> str:
+    answer = association.acceptor.primitive
+    return "" if answer is None else answer.reason_str

@@ -1,0 +1,65 @@
+"""A folder as a target: ``STUDY/INSTANCE-PACKAGE-VERSION-report.dcm`` and its like."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lungflag.service.deliver.answer import DELIVERED, Answer, State
+from lungflag.service.results import NAMES, flush
+
+if TYPE_CHECKING:
+    from lungflag.service.ledger import Delivery
+    from lungflag.service.settings import Settings, Target
+
+
+class Files:
+    """Writes results into a folder for each study. A file there is always whole."""
+
+    def __init__(self, target: Target, _settings: Settings) -> None:
+        self._folder = Path(target.address)
+
+    def deliver(self, delivery: Delivery, path: Path) -> Answer:
+        """Copy one result, durably; the same one again replaces itself."""
+        place = self._folder / delivery.study_instance_uid / file_name(delivery)
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            return Answer(State.FAILED, f"its file cannot be read ({error.strerror})")
+        try:
+            _write(place, content)
+        except OSError as error:
+            return Answer(State.UNREACHABLE, f"{self._folder}: {error.strerror or error}")
+        return DELIVERED
+
+    def release(self) -> None:
+        """Do nothing: no connection is held."""
+
+    def check(self) -> str:
+        """Return what is wrong with the folder, empty where it can be written."""
+        try:
+            place = self._folder / f".lungflag-{os.getpid()}"
+            _write(place, b"")
+            place.unlink()
+        except OSError as error:
+            return f"{self._folder} cannot be written: {error.strerror or error}"
+        return ""
+
+
+def file_name(delivery: Delivery) -> str:
+    """Return the result's name in its study's folder."""
+    parts = (delivery.sop_instance_uid, delivery.package, delivery.version, NAMES[delivery.kind])
+    return "-".join(parts)
+
+
+def _write(place: Path, content: bytes) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    scratch = place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        scratch.write_bytes(content)
+        flush(scratch)
+        scratch.rename(place)
+    finally:
+        scratch.unlink(missing_ok=True)
+    flush(place.parent)

@@ -1,0 +1,75 @@
+"""An outcome becomes files: report, overlay and bundle. Only the child does this."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from lungflag.outcome import Finding
+from lungflag.outputs.fhir import build_bundle
+from lungflag.outputs.identity import result_uid
+from lungflag.outputs.secondary_capture import build_overlay
+from lungflag.outputs.structured_report import build_report
+from lungflag.service.results import NAMES, Kind, Rendered, flush
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from pydicom import Dataset
+
+    from lungflag.outcome import Outcome
+    from lungflag.package import ModelPackage
+    from lungflag.radiograph import Radiograph
+
+
+def render(
+    outcome: Outcome,
+    source: Dataset,
+    radiograph: Radiograph | None,
+    package: ModelPackage,
+    at: datetime,
+    folder: Path,
+) -> tuple[Rendered, ...]:
+    """Write an outcome's report, overlay and bundle to `folder`, which is made, and to the disk.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        A Rejection gets no overlay.
+    source : pydicom.Dataset
+        The object's header.
+    radiograph : Radiograph, optional
+        The object's pixels; there are some where `outcome` is a Finding.
+    package : ModelPackage
+        What made the outcome.
+    at : datetime
+        Date and time of the results.
+    folder : Path
+        Its name ends with ``.tmp``: `lungflag.service.results.publish` makes it final. What is
+        there is replaced.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    rendered = [_write_object("sr", build_report(outcome, source, package, at), folder)]
+    if isinstance(outcome, Finding) and radiograph is not None:
+        overlay = build_overlay(outcome, radiograph, source, package, at)
+        rendered.append(_write_object("sc", overlay, folder))
+    (folder / NAMES["fhir"]).write_text(build_bundle(outcome, source, package, at), "utf-8")
+    name, version = package.name, package.version
+    uid = result_uid(str(source.SOPInstanceUID), name, version, f"fhir {outcome.operating_point}")
+    rendered.append(Rendered("fhir", uid))
+    for item in rendered:
+        flush(folder / NAMES[item.kind])
+    flush(folder)
+    return tuple(rendered)
+
+
+def _write_object(kind: Kind, dataset: Dataset, folder: Path) -> Rendered:
+    dataset.save_as(folder / NAMES[kind], enforce_file_format=True)
+    return Rendered(kind, str(dataset.SOPInstanceUID))

@@ -1,0 +1,73 @@
+"""Results on disk: ``results/JOB/ATTEMPT/{report.dcm, overlay.dcm, bundle.json}``.
+
+The child writes into ``ATTEMPT.tmp``; the worker renames it when all of it is on the disk. Attempts
+are counted when a job is leased, so that no two workers ever write to the same folder.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+Kind = Literal["sr", "sc", "fhir"]
+
+NAMES: Mapping[Kind, str] = {"sr": "report.dcm", "sc": "overlay.dcm", "fhir": "bundle.json"}
+"""Kind of a result to its file name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One result's file.
+
+    Attributes
+    ----------
+    kind : str
+        ``sr``, ``sc`` or ``fhir``.
+    uid : str
+        Its SOP Instance UID; of a bundle, the UID that its identifiers are made from.
+    """
+
+    kind: Kind
+    uid: str
+
+
+def publish(folder: Path) -> Path:
+    """Rename ``results/JOB/ATTEMPT.tmp`` to ``results/JOB/ATTEMPT``, durably, and return that."""
+    final = folder.with_suffix("")
+    shutil.rmtree(final, ignore_errors=True)
+    folder.rename(final)
+    flush(final.parent)
+    flush(final.parent.parent)
+    return final
+
+
+def keep_only(folder: Path) -> None:
+    """Delete what other attempts at the same job left beside `folder`."""
+    for other in folder.parent.iterdir():
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def discard(folder: Path) -> None:
+    """Delete an attempt's results, and the job's folder if nothing else is in it."""
+    for each in (folder, folder.with_suffix(".tmp")):
+        shutil.rmtree(each, ignore_errors=True)
+    try:
+        folder.parent.rmdir()
+    except OSError:  # another attempt's results are there, or none ever were
+        return
+
+
+def flush(path: Path) -> None:
+    """Return when a file or folder is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
