@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
+import sys
 from contextlib import suppress
 from copy import deepcopy
 from datetime import datetime
@@ -23,7 +25,6 @@ from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAsso
 from lungflag.service.incoming import Messages
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Sequence
 
     from pynetdicom import AE
@@ -56,12 +57,19 @@ class Acceptor(Association):
             and self.dul.to_provider_queue.empty()
         )
 
+    def cut(self) -> None:
+        """End the association from another thread: in words if it is idle, else at once."""
+        if self.is_established and self.idle:
+            self.abort()
+        else:
+            cast("Link", self.dul.socket).end()
+
     def run_reactor(self) -> None:
         """Serve the peer; at the end, nothing of the association is left."""
         try:
             super().run_reactor()
-        except Exception:
-            _LOG.warning("an association failed", exc_info=True)
+        except Exception as error:  # whatever a peer has brought about
+            _LOG.warning("an association failed: %s", type(error).__name__)
         finally:
             self._end()
 
@@ -74,8 +82,8 @@ class Acceptor(Association):
         self._serving = True
         try:
             super()._serve_request(msg, context_id)
-        except Exception:  # a message that does not belong to its presentation context, mostly
-            _LOG.warning("a message could not be answered", exc_info=True)
+        except Exception as error:  # in most cases, one that does not fit its context
+            _LOG.warning("a message could not be answered: %s", type(error).__name__)
             self.abort()
         finally:
             self._serving = False
@@ -196,7 +204,9 @@ class Server(ThreadedAssociationServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Note a connection that became no association: a failed handshake, in most cases."""
         del request
-        _LOG.warning("no association with %s", client_address[0], exc_info=True)
+        error = sys.exc_info()[1]
+        reason = error.reason if isinstance(error, ssl.SSLError) else type(error).__name__
+        _LOG.warning("no association with %s: %s", client_address[0], reason)
 
     def shutdown(self) -> None:
         """Accept no more connections. Associations go on."""

@@ -9,6 +9,7 @@ from pydicom.uid import UID
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import C_STORE_RQ, DIMSEMessage
 
+from lungflag.service.failure import NO_ROOM
 from lungflag.service.room import LARGEST_OBJECT
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Incoming(BytesIO):
     Attributes
     ----------
     refusal : str
-        A code of `lungflag.service.intake.CODES`, or ``no-room``, where the data set was dropped.
+        A code of `lungflag.service.intake.CODES`, or `NO_ROOM`, where the data set was dropped.
     """
 
     def __init__(self, message: DIMSEMessage, association: Association, room: Room) -> None:
@@ -67,7 +68,7 @@ class Incoming(BytesIO):
         if self._held + size > LARGEST_OBJECT:
             self._drop("too-large")
         elif not self._room.take(size):
-            self._drop("no-room")
+            self._drop(NO_ROOM)
         else:
             self._held += size
             super().write(data)

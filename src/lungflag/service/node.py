@@ -1,0 +1,212 @@
+"""The DICOM node: C-ECHO, C-STORE and storage commitment as service class provider."""
+
+from __future__ import annotations
+
+import logging
+from threading import Thread
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any, cast
+
+from pydicom import Dataset
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import AE, build_context, evt
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    StorageCommitmentPushModel,
+    Verification,
+)
+
+from lungflag.errors import ServiceError
+from lungflag.radiograph.frame import TRANSFER_SYNTAXES
+from lungflag.service.association import MAXIMUM_PDU, Acceptor, Server
+from lungflag.service.failure import Failure, refusal, take_in
+from lungflag.service.incoming import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+    Incoming,
+)
+from lungflag.service.intake import SOP_CLASSES
+from lungflag.service.priority import of_message
+
+if TYPE_CHECKING:
+    import ssl
+
+    from pynetdicom.association import Association
+    from pynetdicom.dimse_primitives import C_STORE
+    from pynetdicom.pdu_primitives import A_ASSOCIATE
+    from pynetdicom.presentation import PresentationContext
+
+    from lungflag.service.intake import Intake
+    from lungflag.service.metrics import Metrics
+    from lungflag.service.peers import Peers
+    from lungflag.service.room import Room
+    from lungflag.service.storage_commitment import StorageCommitment
+
+NETWORK_SECONDS = 60.0
+"""How long a peer may be silent, or take for a TLS handshake, a request or a PDU."""
+
+_CALLING_AE_TITLE_NOT_RECOGNISED = (0x01, 0x01, 0x03)  # permanent, by the service user
+_LONGEST_COMMENT = 64  # characters of a LO (PS3.5, 6.2)
+_UNCOMPRESSED: list[str | UID] = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
+_LOG = logging.getLogger(__name__)
+
+
+class Node:
+    """Listens for DICOM associations. C-STORE succeeds after the object is safe, and not before.
+
+    Parameters
+    ----------
+    intake : Intake
+        The door for objects.
+    metrics : Metrics
+        Where refusals are counted that the door does not see.
+    peers : Peers
+        Who may associate.
+    room : Room
+        For objects on their way in.
+    ae_title : str
+        Of the node; an association that calls another one is rejected.
+    host, port : str, int
+        Where to listen. Port 0 takes any that is free.
+    tls : ssl.SSLContext, optional
+        For mutual TLS.
+    associations : int
+        How many there may be at once.
+    commitment : StorageCommitment, optional
+        For storage commitment.
+    seconds : float
+        How long a peer may be silent.
+    """
+
+    def __init__(
+        self,
+        intake: Intake,
+        metrics: Metrics,
+        peers: Peers,
+        room: Room,
+        *,
+        ae_title: str,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None = None,
+        associations: int = 16,
+        commitment: StorageCommitment | None = None,
+        seconds: float = NETWORK_SECONDS,
+    ) -> None:
+        self._intake, self._metrics, self._peers, self._room = intake, metrics, peers, room
+        self._commitment = commitment
+        self._entity = AE(ae_title)
+        self._entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+        self._entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+        self._entity.maximum_pdu_size = MAXIMUM_PDU
+        self._entity.maximum_associations = associations
+        self._entity.require_called_aet = True
+        self._entity.acse_timeout = self._entity.dimse_timeout = seconds
+        self._entity.network_timeout = seconds
+        self._entity.supported_contexts = presentation_contexts(commitment=commitment is not None)
+        self._server = self._listen(host, port, tls, seconds)
+        self._thread = Thread(target=self._server.serve_forever, args=(0.1,), name="dicom")
+
+    @property
+    def port(self) -> int:
+        """The port on which it listens."""
+        return int(self._server.server_address[1])
+
+    @property
+    def associations(self) -> list[Acceptor]:
+        """The associations that are open."""
+        return cast("list[Acceptor]", self._server.active_associations)
+
+    def start(self) -> None:
+        """Accept associations, in threads, until `stop`."""
+        self._thread.start()
+
+    def stop(self, seconds: float = 30.0) -> None:
+        """Accept no more associations, let running C-STOREs finish, and end.
+
+        Parameters
+        ----------
+        seconds : float
+            After which associations are aborted, whatever they are doing.
+        """
+        self._server.shutdown()
+        self._thread.join()
+        until = monotonic() + seconds
+        while associations := self.associations:
+            for association in associations:
+                if association.idle or monotonic() > until:
+                    association.cut()
+            sleep(0.02)
+
+    def _listen(self, host: str, port: int, tls: ssl.SSLContext | None, seconds: float) -> Server:
+        handlers: list[tuple[evt.EventType, Any]] = [
+            (evt.EVT_REQUESTED, self._admit),
+            (evt.EVT_C_ECHO, lambda _: 0x0000),
+            (evt.EVT_C_STORE, self._store),
+        ]
+        if self._commitment is not None:
+            handlers.append((evt.EVT_N_ACTION, self._commitment.request))
+        try:
+            return Server(
+                self._entity,
+                (host, port),
+                handlers,
+                room=self._room,
+                tls=tls,
+                seconds=seconds,
+                admits=self._peers.admits_address,
+            )
+        except OSError as error:
+            raise ServiceError(
+                f"the node cannot listen on {host}:{port} ({error.strerror})"
+            ) from error
+
+    def _admit(self, event: evt.Event) -> None:
+        """Reject an association that the setting `allow` does not name."""
+        association = event.assoc
+        title = cast("A_ASSOCIATE", association.requestor.primitive).calling_ae_title.strip()
+        if not self._peers.admits(title, association.requestor.address):
+            _LOG.warning("association refused", extra={"peer": _name(title, association)})
+            association.acse.send_reject(*_CALLING_AE_TITLE_NOT_RECOGNISED)
+            association.kill()  # returns after the rejection is sent
+
+    def _store(self, event: evt.Event) -> Dataset:
+        """Take in the object of a C-STORE request, and return the response's status."""
+        request = cast("C_STORE", event.request)
+        incoming = cast("Incoming", request.DataSet)
+        try:
+            if incoming.refusal:
+                self._metrics.refused("dimse", incoming.refusal)
+                return _status(refusal(incoming.refusal))
+            answer = take_in(
+                self._intake,
+                incoming.getvalue(),
+                via="dimse",
+                peer=_name(event.assoc.requestor.ae_title, event.assoc),
+                priority=of_message(request.Priority),
+            )
+            return _status(answer if isinstance(answer, Failure) else None)
+        finally:
+            incoming.release()
+
+
+def presentation_contexts(*, commitment: bool) -> list[PresentationContext]:
+    """Return the presentation contexts that the node accepts."""
+    contexts = [
+        build_context(Verification, _UNCOMPRESSED),
+        *(build_context(sop_class, [*TRANSFER_SYNTAXES]) for sop_class in SOP_CLASSES),
+    ]
+    if commitment:
+        contexts.append(build_context(StorageCommitmentPushModel, _UNCOMPRESSED))
+    return contexts
+
+
+def _name(title: str, association: Association) -> str:
+    return f"{title}@{association.requestor.address}"
+
+
+def _status(failure: Failure | None) -> Dataset:
+    status = Dataset()
+    status.Status = failure.status if failure else 0x0000
+    if failure:
+        status.ErrorComment = failure.comment.encode("ascii", "replace")[:_LONGEST_COMMENT].decode()
+    return status
