@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import settings
@@ -19,7 +20,7 @@ settings.load_profile("short")  # --hypothesis-profile=proof comes after and win
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
-def _missing(what: str) -> None:
+def missing(what: str) -> NoReturn:
     """Skip on a developer's machine; fail in CI, which promises to have everything."""
     if os.environ.get("CI"):
         pytest.fail(f"{what} is missing, and CI must not skip")
@@ -30,7 +31,7 @@ def _missing(what: str) -> None:
 def shared() -> Path:
     """Return the folder with the real radiographs and weights."""
     if not (SHARED / "data").is_dir():
-        _missing("the folder ../shared")
+        missing("the folder ../shared")
     return SHARED
 
 
@@ -38,5 +39,5 @@ def tool(name: str) -> str:
     """Return the path of an external program."""
     path = shutil.which(name)
     if path is None:
-        _missing(f"the program {name}")
+        missing(f"the program {name}")
     return str(path)

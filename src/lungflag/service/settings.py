@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lungflag.errors import ConfigurationError
 from lungflag.service import values
-from lungflag.service.target import Target, read_targets
+from lungflag.service.target import KINDS, Target, read_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -149,7 +149,12 @@ SETTINGS = (
         "Least level that is logged: debug, info, warning or error.",
         values.one_of("debug", "info", "warning", "error"),
     ),
-    Setting("targets", [], "Where results go: an array of tables.", read_targets),
+    Setting(
+        "targets",
+        [],
+        "Where results go: an array of tables. Empty: into files, in `delivered` in the folder.",
+        read_targets,
+    ),
 )
 """Every setting, in the order in which people meet them."""
 
@@ -222,6 +227,8 @@ def load_settings(
             raise ConfigurationError(f"{where}: {name} {error}") from error
         if file is not None and where == str(file):
             found[name] = values.under(file.parent, found[name])
+    if not found["targets"]:
+        found["targets"] = (_files(found["folder"]),)
     settings = Settings(**found)
     _check(settings)
     return settings
@@ -252,6 +259,13 @@ def _of_flags(flags: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
     for name, value in flags.items():
         if value is not None:
             yield name, value, f"--{name.replace('_', '-')}"
+
+
+def _files(folder: Path) -> Target:
+    """Return where results go while nobody says where."""
+    return Target(
+        name="files", kind="files", address=str(folder / "delivered"), send=KINDS["files"]
+    )
 
 
 def _check(settings: Settings) -> None:

@@ -6,7 +6,6 @@ import logging
 import os
 import socket
 from collections import deque
-from contextlib import suppress
 from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,7 +15,7 @@ from lungflag.errors import LedgerError, SpoolFullError
 from lungflag.package import ModelPackage, find_package
 from lungflag.service.judge import ChildLostError, Judge
 from lungflag.service.ledger import NewDelivery, OutcomeRecord
-from lungflag.service.results import NAMES, discard, flush, keep_only, publish
+from lungflag.service.results import NAMES, discard, keep_only, publish
 from lungflag.service.tasks import Setup, Task
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ _LOG = logging.getLogger(__name__)
 _SHORTEST_POLL, _LONGEST_POLL = 0.1, 1.0
 _LOOK_AHEAD = 2  # tasks at the child: it judges one while the last one is entered
 _LONGEST_PAUSE = 60.0
-_PROBE_BYTES = 8 * 2**20  # about what one outcome takes
 
 
 class Worker:
@@ -97,9 +95,6 @@ class Worker:
 
     def _turn(self, stop: Stop) -> float:
         """Do one batch, or find that there is none. Return how long to wait."""
-        if self._troubled and not self._recovered():
-            return _LONGEST_POLL
-        self._troubled = False
         try:
             jobs = self._ledger.lease_jobs(
                 self._name,
@@ -115,13 +110,15 @@ class Worker:
             self._judge.kill()
             _LOG.error("ledger away", extra={"reason": str(error)})
             return _LONGEST_POLL
+        if self._troubled:
+            return _LONGEST_POLL
         return 0.0 if jobs else self._pace.pause
 
     def _do(self, jobs: list[Job], stop: Stop) -> None:
         """Judge a batch, as long as nobody says stop and results can be written."""
         self._held = deque(jobs)
         self._extend_at = monotonic() + self._settings.lease_seconds / 3
-        ahead = deque(jobs)
+        ahead, self._troubled = deque(jobs), False
         try:
             self._judge.start()
             while not (stop.is_set() or self._troubled) and self._fed(ahead):
@@ -177,7 +174,6 @@ class Worker:
         folder = self._folder(job)
         error = reply.error or _published(folder)
         if error:
-            discard(folder)
             self._troubled = reply.environment or not reply.error
             self._give_up(job, error)
             return
@@ -200,10 +196,13 @@ class Worker:
                     )
 
     def _give_up(self, job: Job, reason: str) -> None:
-        """Put back a job that failed, for another attempt after a pause."""
+        """Put back a job that failed, for another attempt after a pause.
+
+        The attempt does not count where the machine failed, and not the instance.
+        """
         discard(self._folder(job))
         pause = min(_LONGEST_PAUSE, 0.5 * 2.0 ** (job.attempts - 1))
-        self._ledger.give_back([job], reason, pause)
+        self._ledger.give_back([job], "" if self._troubled else reason, pause)
         _LOG.warning(
             "attempt failed", extra={"job": job.id, "attempt": job.attempts, "reason": reason}
         )
@@ -220,20 +219,6 @@ class Worker:
         if monotonic() >= self._extend_at:
             self._ledger.extend(list(self._held), self._settings.lease_seconds)
             self._extend_at = monotonic() + self._settings.lease_seconds / 3
-
-    def _recovered(self) -> bool:
-        """Return whether results can be written again, after they could not."""
-        probe = self._results / f".{self._name}"
-        try:
-            self._results.mkdir(parents=True, exist_ok=True)
-            probe.write_bytes(bytes(_PROBE_BYTES))
-            flush(probe)
-        except OSError:
-            return False
-        finally:
-            with suppress(OSError):
-                probe.unlink(missing_ok=True)
-        return True
 
 
 class Pace:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from pydicom import dcmread
 from pydicom.uid import (
+    UID,
     Comprehensive3DSRStorage,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     SecondaryCaptureImageStorage,
-    Verification,
 )
 from pynetdicom import AE
 
@@ -33,6 +33,7 @@ CONNECT_SECONDS, ANSWER_SECONDS = 10, 30
 """How long a peer may take to let us in, and to answer a message."""
 
 _CLASSES = (Comprehensive3DSRStorage, SecondaryCaptureImageStorage)
+_ECHO = UID("1.2.840.10008.1.1")  # Verification SOP Class (PS3.4, A.4)
 _SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
 
 
@@ -49,7 +50,7 @@ class Dicom:
         self._entity.network_timeout = ANSWER_SECONDS
         for sop_class in _CLASSES:
             self._entity.add_requested_context(sop_class, _SYNTAXES)
-        self._entity.add_requested_context(Verification)
+        self._entity.add_requested_context(_ECHO)
         self._association: Association | None = None
 
     def deliver(self, delivery: Delivery, path: Path) -> Answer:
@@ -77,7 +78,7 @@ class Dicom:
         if isinstance(association, str):
             return association
         try:
-            if not _accepts(association, Verification):
+            if not _accepts(association, _ECHO):
                 return ""  # it lets us in, and has no C-ECHO
             status = association.send_c_echo()
         finally:

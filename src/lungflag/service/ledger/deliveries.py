@@ -63,8 +63,13 @@ def undelivered(
     retry_after: float | None,
     connection: Connection,
 ) -> None:
-    """Note that a delivery failed, unless another sender has taken it since."""
+    """Note that a delivery failed, unless another sender has taken it since.
+
+    An attempt that was never begun does not count.
+    """
     values: dict[str, Any] = {"leased_by": None, "error": error[:1000]}
+    if not error:
+        values["attempts"] = deliveries.c.attempts - 1
     if retry_after is None:
         values["dead_at"] = database.now()
     else:

@@ -86,12 +86,17 @@ def give_back(
     retry_after: float,
     connection: Connection,
 ) -> None:
-    """Put jobs back."""
+    """Put jobs back; an attempt that was never begun does not count."""
     if held:
         connection.execute(
             update(jobs)
             .where(_still_held(held))
-            .values(leased_by=None, error=error[:1000], due_at=database.now(retry_after))
+            .values(
+                leased_by=None,
+                attempts=jobs.c.attempts if error else jobs.c.attempts - 1,
+                error=error[:1000],
+                due_at=database.now(retry_after),
+            )
         )
 
 

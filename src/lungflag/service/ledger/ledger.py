@@ -167,7 +167,10 @@ class Ledger:
         )
 
     def give_back(self, jobs_: Sequence[Job], error: str, retry_after: float) -> None:
-        """Put jobs back that could not be done; they are due again in `retry_after` seconds."""
+        """Put jobs back that were not done; they are due again in `retry_after` seconds.
+
+        Without an `error` they were not begun, and the attempt does not count.
+        """
         self._database.write(partial(jobs.give_back, self._database, jobs_, error, retry_after))
 
     # Deliveries
@@ -185,7 +188,8 @@ class Ledger:
     def undelivered(self, delivery: Delivery, error: str, retry_after: float | None) -> None:
         """Note that a delivery failed: it is due again in `retry_after` seconds.
 
-        Where that is None it becomes a dead letter, until a person asks for it again.
+        Where that is None it becomes a dead letter, until a person asks for it again. Without an
+        `error` it was not begun, and the attempt does not count.
         """
         self._database.write(
             partial(deliveries.undelivered, self._database, delivery, error, retry_after)
