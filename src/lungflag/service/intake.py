@@ -130,14 +130,13 @@ class Intake:
         _check_kind(ds)
         study, series, instance = _identifiers(ds)
         name, version = self._package.name, self._package.version
-        digest = sha256(data).hexdigest()
         held = self._ledger.find(instance, package=name, version=version)
-        if held is not None:
-            self._metrics.repeated(via, differs=held.sha256 != digest)
-        if held is not None and held.has_job:
-            return Receipt(instance, study, new=False)
-        if self._ledger.is_result(instance):
+        if held.is_result:
             raise RefusedError("own-result", "is a result of this service")
+        if held.sha256 is not None:
+            self._metrics.repeated(via, differs=sha256(data).hexdigest() != held.sha256)
+        if held.has_job:
+            return Receipt(instance, study, new=False)
         stored = self._spool.put(data)
         new = self._ledger.receive(
             Instance(

@@ -160,7 +160,7 @@ class StorageCommitment:
         uid, package = str(item.ReferencedSOPInstanceUID), self._package
         try:
             held = self._ledger.find(uid, package=package.name, version=package.version)
-            if held is None or held.expired:
+            if held.sha256 is None or held.expired:
                 return 0x0112
             instance = self._ledger.instance(uid)
         except LedgerError:

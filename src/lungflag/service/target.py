@@ -122,7 +122,7 @@ def _read(number: int, entry: Any) -> Target:
 
 
 def _build(where: str, kind: str, entry: Mapping[str, Any]) -> Target:
-    keys = _KEYS | _KEYS_OF[kind]
+    keys = {**_KEYS, **_KEYS_OF[kind]}
     given: dict[str, Any] = {"send": KINDS[kind]}
     for key, value in entry.items():
         if key not in keys:

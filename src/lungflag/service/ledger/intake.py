@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import case, exists, select, update
+from sqlalchemy import exists, select, update
 
 from lungflag.service.ledger.rows import Held
 from lungflag.service.ledger.schema import deliveries, instances, jobs, studies
@@ -17,22 +17,21 @@ if TYPE_CHECKING:
     from lungflag.service.ledger.rows import Instance
 
 
-def find(uid: str, connection: Connection, *, package: str, version: str) -> Held | None:
-    """Return what is there of an instance, or None."""
+def find(uid: str, connection: Connection, *, package: str, version: str) -> Held:
+    """Return what is known of an instance that comes in."""
+    ours = instances.c.sop_instance_uid == uid
     has_job = exists().where(
         jobs.c.sop_instance_uid == uid, jobs.c.package == package, jobs.c.version == version
     )
     row = connection.execute(
-        select(instances.c.sha256, instances.c.expired_at, has_job).where(
-            instances.c.sop_instance_uid == uid
+        select(
+            select(instances.c.sha256).where(ours).scalar_subquery(),
+            exists().where(ours, instances.c.expired_at.is_not(None)),
+            has_job,
+            exists().where(deliveries.c.uid == uid),
         )
-    ).one_or_none()
-    return None if row is None else Held(row[0], row[1] is not None, bool(row[2]))
-
-
-def is_result(uid: str, connection: Connection) -> bool:
-    """Return whether `uid` names a result that was made here."""
-    return bool(connection.scalar(select(exists().where(deliveries.c.uid == uid))))
+    ).one()
+    return Held(row[0], *map(bool, row[1:]))
 
 
 def receive(
@@ -68,7 +67,7 @@ def _keep_study(
     database: Database, instance: Instance, connection: Connection, priority: str
 ) -> str:
     """Keep or lock the study, and return its priority, which rises to `priority`."""
-    connection.execute(
+    added = connection.execute(
         database.insert(studies)
         .values(
             study_instance_uid=instance.study_instance_uid,
@@ -81,6 +80,8 @@ def _keep_study(
         )
         .on_conflict_do_nothing()
     )
+    if added.rowcount:
+        return priority
     return raise_priority(connection, instance.study_instance_uid, priority)
 
 
@@ -104,29 +105,31 @@ def raise_priority(connection: Connection, study_instance_uid: str, priority: st
 
 
 def _keep_instance(database: Database, instance: Instance, connection: Connection) -> None:
-    new = database.insert(instances).values(
-        sop_instance_uid=instance.sop_instance_uid,
-        study_instance_uid=instance.study_instance_uid,
-        series_instance_uid=instance.series_instance_uid,
-        sop_class_uid=instance.sop_class_uid,
-        transfer_syntax_uid=instance.transfer_syntax_uid,
-        modality=instance.modality,
-        sha256=instance.sha256,
-        path=instance.path,
-        size=instance.size,
-        via=instance.via,
-        peer=instance.peer,
-        received_at=instance.received_at,
-    )
-    # Locks the row that is there: it may not expire under the new job.
-    gone = instances.c.expired_at.is_not(None)
-    connection.execute(
-        new.on_conflict_do_update(
-            index_elements=[instances.c.sop_instance_uid],
-            set_={
-                name: case((gone, new.excluded[name]), else_=instances.c[name])
-                for name in ("transfer_syntax_uid", "sha256", "path", "size", "received_at")
-            }
-            | {"expired_at": None},
+    file = {
+        "transfer_syntax_uid": instance.transfer_syntax_uid,
+        "sha256": instance.sha256,
+        "path": instance.path,
+        "size": instance.size,
+        "received_at": instance.received_at,
+    }
+    added = connection.execute(
+        database.insert(instances)
+        .values(
+            sop_instance_uid=instance.sop_instance_uid,
+            study_instance_uid=instance.study_instance_uid,
+            series_instance_uid=instance.series_instance_uid,
+            sop_class_uid=instance.sop_class_uid,
+            modality=instance.modality,
+            via=instance.via,
+            peer=instance.peer,
+            **file,
         )
+        .on_conflict_do_nothing()
     )
+    if added.rowcount:
+        return
+    # Locked, so that it does not expire under the new job.
+    ours = instances.c.sop_instance_uid == instance.sop_instance_uid
+    row = connection.execute(select(instances.c.expired_at).where(ours).with_for_update()).one()
+    if row.expired_at is not None:
+        connection.execute(update(instances).where(ours).values(**file, expired_at=None))

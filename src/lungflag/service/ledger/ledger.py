@@ -85,8 +85,8 @@ class Ledger:
 
     # Intake
 
-    def find(self, sop_instance_uid: str, *, package: str, version: str) -> Held | None:
-        """Return what is there of an instance, or None."""
+    def find(self, sop_instance_uid: str, *, package: str, version: str) -> Held:
+        """Return what is known of an instance that comes in."""
         return self._database.read(
             partial(intake.find, sop_instance_uid, package=package, version=version)
         )
@@ -100,10 +100,6 @@ class Ledger:
             If there is none.
         """
         return self._database.read(partial(views.instance, sop_instance_uid))
-
-    def is_result(self, uid: str) -> bool:
-        """Return whether `uid` names a result that was made here."""
-        return self._database.read(partial(intake.is_result, uid))
 
     def receive(self, instance: Instance, *, package: str, version: str, priority: str) -> bool:
         """Keep a received instance, its study and a job for it. Idempotent.

@@ -213,11 +213,24 @@ class Recent:
 
 
 class Held(NamedTuple):
-    """What the ledger has of an instance that comes in again."""
+    """What the ledger knows of an instance that comes in.
 
-    sha256: str
+    Attributes
+    ----------
+    sha256 : str or None
+        Of the content that was received first; None where it is new.
+    expired : bool
+        Whether its pixels were deleted.
+    has_job : bool
+        Whether the package version has a job for it, done or not.
+    is_result : bool
+        Whether it is a result that was made here.
+    """
+
+    sha256: str | None
     expired: bool
     has_job: bool
+    is_result: bool
 
 
 class Expirable(NamedTuple):

@@ -83,7 +83,7 @@ def recent(n: int, connection: Connection) -> list[Recent]:
     return [_recent(row) for row in rows]
 
 
-def _recent(row: Row[Any]) -> Recent:
+def _recent(row: Row[*tuple[Any, ...]]) -> Recent:
     return Recent(
         sop_instance_uid=row.sop_instance_uid,
         study_instance_uid=row.study_instance_uid,
@@ -98,7 +98,7 @@ def _recent(row: Row[Any]) -> Recent:
     )
 
 
-def _outcome(row: Row[Any]) -> OutcomeRecord:
+def _outcome(row: Row[*tuple[Any, ...]]) -> OutcomeRecord:
     return OutcomeRecord(
         kind=row.kind,
         probability=row.probability,
