@@ -1,4 +1,4 @@
-"""Objects and results on the disk: whole, durable, or not there at all."""
+"""Received objects on the disk: whole and durable, or not there at all."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ import os
 import shutil
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_SH, flock
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from lungflag.errors import ConfigurationError, SpoolFullError
+from lungflag.errors import ConfigurationError, ServiceError, SpoolFullError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
+    from pathlib import Path
 
-DAY = 86_400.0
+HOUR, DAY = 3_600.0, 86_400.0
 """Seconds."""
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_TOUCHED = 3_600.0  # a file written this lately may be about to get its row
+_MIB = 2**20
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +48,19 @@ class Stored:
 
 
 class Spool:
-    """The service's folder. Safe to share between threads and processes, and machines over NFS.
+    """The objects in the service's folder.
+
+    Safe to share between threads, between processes, and between machines over NFS.
 
     ::
 
-        objects/ab/cd/abcd....dcm   what was received, named by the SHA-256 of its content
-        results/<job>/              what was made of it
-        tmp/                        what is being written
+        objects/ab/abcd....dcm   what was received, named by the SHA-256 of its content
+        tmp/                     what is being written
 
     Parameters
     ----------
     folder : Path
-        The folder; made where it is not there.
+        The service's folder; made where it is not there.
     keep_free_mib : int
         Nothing is written that would leave less than this on the disk.
 
@@ -70,81 +72,49 @@ class Spool:
 
     def __init__(self, folder: Path, keep_free_mib: int = 0) -> None:
         self.folder = folder
-        self._keep_free = keep_free_mib * 2**20
+        self._keep_free = keep_free_mib * _MIB
         self._objects, self._tmp = folder / "objects", folder / "tmp"
         self._mark = f"{socket.gethostname()}-{os.getpid()}-"
+        self._hashers = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="spool")
         try:
-            for made in (self._objects, self._tmp):
-                made.mkdir(parents=True, exist_ok=True)
+            self._make_folders()
             self._clean()
         except OSError as error:
             reason = error.strerror or error
             raise ConfigurationError(f"folder {folder}: cannot be written ({reason})") from error
 
-    def put(self, data: bytes | Iterable[bytes]) -> Stored:
-        """Keep an object; return after it is on the disk.
-
-        The same content is kept once.
+    def put(self, data: bytes) -> Stored:
+        """Keep an object; return after it is on the disk. The same content is kept once.
 
         Raises
         ------
         SpoolFullError
             If there is no room. Nothing is left behind.
+        ServiceError
+            If the disk fails otherwise.
         """
-        chunks = [data] if isinstance(data, bytes) else list(data)
-        digest = sha256()
-        for chunk in chunks:
-            digest.update(chunk)
-        name, size = digest.hexdigest(), sum(map(len, chunks))
-        path = f"objects/{name[:2]}/{name[2:4]}/{name}.dcm"
-        with self._locked(LOCK_SH):
-            if self._touch(path, size):
-                return Stored(path, name, size)
-            self.write(path, chunks)
-        return Stored(path, name, size)
-
-    def write(self, path: str, data: bytes | Iterable[bytes]) -> None:
-        """Write a file of the folder, all of it or nothing; return after it is on the disk.
-
-        Parameters
-        ----------
-        path : str
-            Relative to the service's folder. What is there is replaced.
-        data : bytes or iterable of bytes
-            The content.
-
-        Raises
-        ------
-        SpoolFullError
-            If there is no room. Nothing is left behind.
-        """
-        chunks = [data] if isinstance(data, bytes) else list(data)
-        target = self.folder / path
         scratch = self._tmp / f"{self._mark}{uuid4().hex}.part"
         try:
-            self._check_room(sum(map(len, chunks)))
-            self._make_folder(target.parent)
-            with scratch.open("xb", buffering=0) as file:
-                for chunk in chunks:
-                    _write_all(file.fileno(), chunk)
-                os.fsync(file.fileno())
-            scratch.replace(target)
-            _fsync_folder(target.parent)
+            self._check_room(len(data))
+            hashing = self._hashers.submit(sha256, data)  # while the disk is busy
+            _write_durably(scratch, data)
+            digest = hashing.result().hexdigest()
+            target = self._objects / digest[:2] / f"{digest}.dcm"
+            with self._locked(LOCK_SH):
+                scratch.replace(target)
+                _fsync_folder(target.parent)
         except OSError as error:
             if error.errno in _FULL:
                 raise SpoolFullError(f"no room on the disk: {error.strerror}") from error
-            raise
+            raise ServiceError(f"an object cannot be stored: {error.strerror or error}") from error
         finally:
             scratch.unlink(missing_ok=True)
+        return Stored(str(target.relative_to(self.folder)), digest, len(data))
 
-    def free_mib(self) -> int:
-        """Return the room on the disk, in MiB."""
-        return shutil.disk_usage(self.folder).free // 2**20
+    def remove(self, path: str, *, untouched: float = HOUR) -> bool:
+        """Delete an object's file, unless it was written in the last `untouched` seconds.
 
-    def remove(self, path: str, *, untouched: float = _TOUCHED) -> bool:
-        """Delete an object's file, unless it was written again in the last `untouched` seconds.
-
-        Such a file is about to get its row. Returns whether it is gone.
+        Such a file may be about to get its row. Returns whether it is gone.
         """
         target = self.folder / path
         with self._locked(LOCK_EX):
@@ -159,39 +129,31 @@ class Spool:
     def old(self, seconds: float = DAY) -> Iterator[str]:
         """Yield the paths of objects that were written at least `seconds` ago."""
         before = time.time() - seconds
-        for path in self._objects.glob("??/??/*.dcm"):
+        for path in self._objects.glob("??/*.dcm"):
             with suppress(FileNotFoundError):
                 if path.stat().st_mtime <= before:
                     yield str(path.relative_to(self.folder))
 
-    def _touch(self, path: str, size: int) -> bool:
-        """Mark a file that is there already as new, and make sure that it stays."""
-        target = self.folder / path
-        try:
-            if target.stat().st_size != size:  # a disk's fault: written anew
-                return False
-            os.utime(target)
-        except FileNotFoundError:
-            return False
-        # Whoever wrote it may not have come this far.
-        _fsync_folder(target.parent)
-        return True
+    def free_mib(self) -> int:
+        """Return the room on the disk, in MiB."""
+        return shutil.disk_usage(self.folder).free // _MIB
 
     def _check_room(self, size: int) -> None:
         free = shutil.disk_usage(self.folder).free
         if free - size < self._keep_free:
             raise SpoolFullError(
-                f"no room on the disk: {free // 2**20} MiB are free, and "
-                f"{self._keep_free // 2**20} MiB of them are kept free"
+                f"no room on the disk: {free // _MIB} MiB are free, "
+                f"of which {self._keep_free // _MIB} MiB stay so"
             )
 
-    def _make_folder(self, folder: Path) -> None:
-        """Make a folder whose name survives a crash."""
-        if folder.is_dir():
-            return
-        self._make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
-        _fsync_folder(folder.parent)
+    def _make_folders(self) -> None:
+        """Make all folders at once, so that no object has to wait for one."""
+        self._tmp.mkdir(parents=True, exist_ok=True)
+        self._objects.mkdir(exist_ok=True)
+        for byte in range(256):
+            (self._objects / f"{byte:02x}").mkdir(exist_ok=True)
+        for made in (self._objects, self.folder, self.folder.absolute().parent):
+            _fsync_folder(made)
 
     def _clean(self) -> None:
         """Remove what dead processes were writing."""
@@ -205,13 +167,21 @@ class Spool:
 
     @contextmanager
     def _locked(self, how: int) -> Iterator[None]:
-        """Keep files from being removed while they are written, and the other way round."""
+        """Let no file be removed that was just written anew in its place."""
         descriptor = os.open(self._tmp / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             flock(descriptor, how)
             yield
         finally:
             os.close(descriptor)
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    with path.open("xb", buffering=0) as file:
+        view = memoryview(data)
+        while view:
+            view = view[file.write(view) :]
+        os.fsync(file.fileno())
 
 
 def _alive(pid: int) -> bool:
@@ -222,12 +192,6 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
 
 
 def _fsync_folder(folder: Path) -> None:
