@@ -71,7 +71,7 @@ def running_archive(
 
     def store(event: evt.Event) -> int:
         assert archive.open.wait(60)
-        archive.arrived[event.request.AffectedSOPInstanceUID] += 1
+        archive.arrived[str(event.dataset.SOPInstanceUID)] += 1
         return archive.statuses.popleft() if archive.statuses else 0x0000
 
     def accepted(_: evt.Event) -> None:

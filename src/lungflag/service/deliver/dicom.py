@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from socket import IPPROTO_TCP, SHUT_RDWR, TCP_NODELAY
 from typing import TYPE_CHECKING
 
 from pydicom import dcmread
@@ -13,6 +15,7 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 from pynetdicom import AE
+from pynetdicom.transport import AssociationSocket
 
 from lungflag.errors import ConfigurationError
 from lungflag.service.deliver.answer import Answer, State
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     from pydicom import Dataset
     from pynetdicom.association import Association
+    from pynetdicom.transport import AddressInformation
 
     from lungflag.service.ledger import Delivery
     from lungflag.service.settings import Settings, Target
@@ -37,13 +41,40 @@ _ECHO = UID("1.2.840.10008.1.1")  # Verification SOP Class (PS3.4, A.4)
 _SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
 
 
+class _Socket(AssociationSocket):
+    """A socket that is closed when its association ends, however it ends."""
+
+    def _shutdown_socket(self) -> None:
+        if self.socket is not None:
+            with suppress(OSError):  # not connected, or not any more
+                self.socket.shutdown(SHUT_RDWR)
+            self.socket.close()
+
+
+class _Entity(AE):
+    """An application entity whose associations leave nothing open."""
+
+    def _create_socket(
+        self,
+        assoc: Association,
+        address: AddressInformation,
+        tls_args: tuple[SSLContext, str] | None,
+    ) -> AssociationSocket:
+        link = _Socket(assoc, address=address)
+        link.tls_args = tls_args
+        if link.socket is not None:
+            # Commands and data sets are small PDUs, which are not to wait for acknowledgements.
+            link.socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        return link
+
+
 class Dicom:
     """Sends objects by C-STORE. One association serves a burst."""
 
     def __init__(self, target: Target, settings: Settings) -> None:
         self._target = target
         self._settings = settings
-        self._entity = AE(target.calling or settings.ae_title)
+        self._entity = _Entity(target.calling or settings.ae_title)
         self._entity.connection_timeout = CONNECT_SECONDS
         self._entity.acse_timeout = CONNECT_SECONDS
         self._entity.dimse_timeout = ANSWER_SECONDS
@@ -113,8 +144,9 @@ class Dicom:
         if association.is_established:
             self._association = association
             return association
+        _close(association)
         if association.is_rejected:
-            return f"does not let us in: {_reason(association)}"
+            return f"does not let us in ({_reason(association)})"
         return f"cannot be reached at {target.host}:{target.port}"
 
     def _tls(self) -> tuple[SSLContext, str] | None:
@@ -126,6 +158,15 @@ class Dicom:
             return None
         context = client_context(settings.tls_certificate, settings.tls_key, settings.tls_ca)
         return context, self._target.host
+
+
+def _close(association: Association) -> None:
+    """Free what pynetdicom keeps open of an association that was refused."""
+    association.dul.kill_dul()
+    if association.dul.is_alive():
+        association.dul.join(CONNECT_SECONDS)
+    if association.dul.socket is not None:
+        association.dul.socket.close()
 
 
 def _accepts(association: Association, sop_class: str) -> bool:

@@ -48,9 +48,10 @@ class Web:
 
     def _open(self) -> httpx2.Client:
         target = self._target
+        secure = target.address.startswith("https:")
         return httpx2.Client(
             base_url=target.address,
-            verify=ssl.create_default_context(cafile=target.ca),
+            verify=ssl.create_default_context(cafile=target.ca) if secure else False,
             headers=target.headers,
             timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
             trust_env=False,
