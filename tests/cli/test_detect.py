@@ -213,7 +213,7 @@ def test_an_overlay_that_fails_loses_no_row(
     assert run.code == 1
     assert len(run.out.splitlines()) == 2
     assert "rejected" not in run.out
-    assert "1 overlays not drawn; the first: " in run.err
+    assert "1 outputs not written; the first: " in run.err
     assert "bad.png: too large" in run.err
     assert len(list((tmp_path / "overlays").iterdir())) == 1
 

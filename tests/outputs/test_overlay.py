@@ -187,7 +187,14 @@ def test_the_legend_says_what_a_reader_must_know(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(ImageDraw.ImageDraw, "text", listen)
     draw_overlay(grey_film(600, 600), judged(peak(2, 2)))
     text = " / ".join(said)
-    for part in ("FLAGGED", "0.910", "0.500", "balanced", "tiny 1.0.0", "not for diagnosis"):
+    for part in (
+        "FLAGGED",
+        "0.910",
+        "0.500",
+        "balanced",
+        "tiny 1.0.0",
+        "Not for diagnosis: AI result",
+    ):
         assert part in text
     assert "12 or more" in text
     said.clear()
@@ -196,8 +203,12 @@ def test_the_legend_says_what_a_reader_must_know(monkeypatch: pytest.MonkeyPatch
     assert "threshold 0.500 (balanced, child)" in said
     assert set(marks) <= set(said)
     said.clear()
+    foreign = "outside validated use: hospital 'Universitätsklinik 東京', where it was not"
+    draw_overlay(grey_film(700, 700), judged(peak(2, 2), marks=(foreign,)))
+    assert "hospital 'Universitatsklinik ??'" in " ".join(said)
+    said.clear()
     draw_overlay(grey_film(600, 600), judged(peak(2, 2), flagged=False))
-    assert "not flagged" in said
+    assert {"not flagged", "does not rule out pneumonia"} <= set(said)
     assert "FLAGGED" not in " / ".join(said)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryFile
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from lungflag.cli._detect_tables import Tally
-    from lungflag.outcome import Finding, Outcome
+    from lungflag.outcome import Outcome
     from lungflag.outputs.table import Row
-    from lungflag.radiograph import Radiograph
 
 
 class AgeGroup(StrEnum):
@@ -55,6 +54,16 @@ def detect(
         Path | None,
         typer.Option(metavar="DIR", help="Draw a PNG with heatmap and legend for every finding."),
     ] = None,
+    dicom: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write a DICOM SR, and the overlay, for every DICOM input."
+        ),
+    ] = None,
+    fhir: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write a FHIR R4 bundle for every DICOM input."),
+    ] = None,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -79,17 +88,18 @@ def detect(
     Folders are searched, but for hidden files, DICOMDIR and manifest.csv + masks.
     """
     from lungflag.cli._console import errors
+    from lungflag.cli._detect_outputs import Outputs
     from lungflag.cli._detect_tables import Tally
     from lungflag.cli._inputs import find_inputs
     from lungflag.detector import DEFAULT_MODEL, Detector, usable_cpus
     from lungflag.outputs.table import open_table, to_row
 
     sink = open_table(table) if table else nullcontext(None)
-    inputs = find_inputs(paths, without=(table, overlays))
+    inputs = find_inputs(paths, without=(table, overlays, dicom, fhir))
     jobs = min(jobs or min(usable_cpus(), 8), len(inputs))
     detector = Detector.load(model or DEFAULT_MODEL, threads=1 if jobs > 1 else None)
     detector.package.operating_point(operating_point)
-    pictures = _Pictures(overlays) if overlays else None
+    outputs = Outputs(overlays=overlays, dicom=dicom, fhir=fhir)
     started, tally = perf_counter(), Tally()
     with sink as write:
         outcomes = detector.detect_many(
@@ -97,7 +107,7 @@ def detect(
             operating_point=operating_point,
             age_group=age_group.value if age_group else "",
             jobs=jobs,
-            on_finding=pictures,
+            on_finding=partial(outputs.picture, detector.package),
         )
         try:
             for outcome in _track(outcomes, len(inputs), hidden=quiet or json_lines):
@@ -106,46 +116,15 @@ def detect(
                     write(row)
                 if not quiet:
                     _stream(row, json_lines=json_lines)
+                outputs.report(detector.package, outcome)
                 tally.add(row)
         except KeyboardInterrupt:
             errors.print(f"interrupted after {tally.total} of {len(inputs)} inputs")
             raise
     summary = tally.summary(perf_counter() - started)
     _report(tally, summary, table=table, quiet=quiet, json_lines=json_lines)
-    if (pictures and pictures.failed()) or tally.counts["rejected"]:
+    if outputs.failed() or tally.counts["rejected"]:
         raise typer.Exit(1)
-
-
-class _Pictures:
-    """Draws overlays; one that fails loses neither its row nor the others."""
-
-    def __init__(self, folder: Path) -> None:
-        from lungflag.errors import LungflagError
-
-        self._folder = folder
-        self._problems: list[str] = []
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with TemporaryFile(dir=folder):
-                pass
-        except OSError as error:
-            raise LungflagError(f"{folder}: cannot be written ({error.strerror})") from error
-
-    def __call__(self, radiograph: Radiograph, finding: Finding) -> None:
-        from lungflag.outputs.overlay import write_overlay
-
-        try:
-            write_overlay(self._folder, radiograph, finding)
-        except Exception as error:  # whatever it is, the finding stands
-            self._problems.append(f"{finding.source}: {error}")
-
-    def failed(self) -> bool:
-        """Say what could not be drawn, if anything."""
-        from lungflag.cli._console import fail
-
-        if self._problems:
-            fail(f"{len(self._problems)} overlays not drawn; the first: {self._problems[0]}")
-        return bool(self._problems)
 
 
 def _track(outcomes: Iterator[Outcome], total: int, *, hidden: bool) -> Iterable[Outcome]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from lungflag.outputs.identity import ResultNames
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from highdicom import SOPClass
     from pydicom import Dataset
 
     from lungflag.package import ModelPackage
@@ -82,19 +84,31 @@ def clipped(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
-def finish(made: Dataset, header: Dataset) -> None:
-    """Replace what highdicom took from the clock, so that equal input gives equal bytes.
+def nameless(header: Dataset) -> Dataset:
+    """Return `header` without the patient's name, for highdicom, until `finish` brings it back.
 
-    The zone of the study's dates goes with them, where the source states it. The character set is
-    stated where there are characters beyond ASCII, since some readers stumble over it.
+    highdicom warns of names of one component, which are as good as others.
+    """
+    evidence = deepcopy(header)
+    evidence.PatientName = ""
+    return evidence
+
+
+def finish(made: SOPClass, header: Dataset) -> None:
+    """Put patient and study into an object, and take out what highdicom knows from the clock.
+
+    So equal input gives equal bytes. The zone of the study's dates goes with them, where the
+    source states it. The character set is stated where there are characters beyond ASCII, since
+    some readers stumble over it.
 
     Parameters
     ----------
-    made : Dataset
+    made : highdicom.SOPClass
         The object, as highdicom made it.
     header : Dataset
         Of the source image, from `lungflag.outputs.source.clean_header`.
     """
+    made.copy_patient_and_study_information(header)
     made.InstanceCreationDate, made.InstanceCreationTime = made.ContentDate, made.ContentTime
     made.ContributingEquipmentSequence = _acquisition(header)
     if not made.ContributingEquipmentSequence:

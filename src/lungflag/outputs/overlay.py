@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from lungflag.errors import LungflagError
+from lungflag.outputs.wording import NOT_FOR_DIAGNOSIS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,6 +36,7 @@ _COLOURS = (
 _GROUND, _TEXT, _QUIET = (16, 18, 22), (235, 238, 242), (160, 168, 178)
 _ALERT, _CALM = (255, 138, 76), (140, 200, 230)
 _MARGIN, _GAP = 18, 8
+_PLAIN_WIDTH = 700  # up to this width, letters have their plain size
 
 
 def draw_overlay(radiograph: Radiograph, finding: Finding) -> Image.Image:
@@ -86,13 +89,18 @@ def write_overlay(folder: str | Path, radiograph: Radiograph, finding: Finding) 
 
 
 def overlay_name(source: str) -> str:
-    """Return the overlay's file name: the input's own name and a short hash of its whole path.
+    """Return the overlay's file name, see `output_name`."""
+    return output_name(source, ".png")
+
+
+def output_name(source: str, ending: str) -> str:
+    """Return a name for a file about an input: its own name and a short hash of its whole path.
 
     The same input always gets the same name, and equal file names in different folders differ.
     """
     stem = re.sub(r"[^A-Za-z0-9.-]+", "_", Path(source).name)[:80].strip("._") or "input"
     digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{stem}-{digest[:12]}.png"
+    return f"{stem}-{digest[:12]}{ending}"
 
 
 def _film(pixels: NDArray[np.float32]) -> Image.Image:
@@ -131,42 +139,55 @@ def _opacity(strength: NDArray[np.float32]) -> Image.Image:
 
 
 def _legend(finding: Finding, width: int) -> Image.Image:
-    """Return the strip below the film. Its height follows from the text, so nothing is cut."""
+    """Return the strip below the film. Its height follows from the text, so nothing is cut.
+
+    Letters grow with the width, since viewers fit a picture to their window.
+    """
+    scale = max(1.0, width / _PLAIN_WIDTH)
+    room = width - 2 * _MARGIN
+    placed = []
+    y = _MARGIN
+    for text, size, colour in _lines(finding):
+        font = ImageFont.load_default(round(size * scale))
+        for part in _wrap(_drawable(text), font, room):
+            placed.append((y, part, font, colour))
+            y += round(size * scale * 1.35)
+    bar_top = y + _GAP
+    strip = Image.new("RGB", (width, bar_top + round(52 * scale) + _MARGIN), _GROUND)
+    draw = ImageDraw.Draw(strip)
+    for top, part, font, colour in placed:
+        draw.text((_MARGIN, top), part, font=font, fill=colour)
+    _draw_bar(strip, draw, bar_top, room, scale)
+    return strip
+
+
+def _lines(finding: Finding) -> tuple[tuple[str, int, tuple[int, int, int]], ...]:
+    """Return the lines of the legend with their sizes and colours, what matters most first."""
     verdict = "FLAGGED: suspected pneumonia" if finding.flagged else "not flagged"
+    caution = () if finding.flagged else (("does not rule out pneumonia", 22, _CALM),)
     relation = "at or above" if finding.flagged else "below"
-    lines = (
+    return (
         (verdict, 30, _ALERT if finding.flagged else _CALM),
+        *caution,
+        (NOT_FOR_DIAGNOSIS, 22, _ALERT),
         (f"probability {_figure(finding.probability)}, {relation} the threshold", 22, _TEXT),
         (f"threshold {_figure(finding.threshold)} ({_point(finding)})", 18, _TEXT),
         *((mark, 18, _ALERT) for mark in finding.marks),
         (f"model {finding.model} {finding.version}", 18, _QUIET),
-        ("AI result, not for diagnosis", 18, _ALERT),
     )
-    room = width - 2 * _MARGIN
-    placed = []
-    y = _MARGIN
-    for text, size, colour in lines:
-        font = ImageFont.load_default(size)
-        for part in _wrap(text, font, room):
-            placed.append((y, part, font, colour))
-            y += round(size * 1.35)
-    bar_top = y + _GAP
-    strip = Image.new("RGB", (width, bar_top + 18 + 34 + _MARGIN), _GROUND)
-    draw = ImageDraw.Draw(strip)
-    for top, part, font, colour in placed:
-        draw.text((_MARGIN, top), part, font=font, fill=colour)
-    _draw_bar(strip, draw, bar_top, room)
-    return strip
 
 
-def _draw_bar(strip: Image.Image, draw: ImageDraw.ImageDraw, top: int, room: int) -> None:
+def _draw_bar(
+    strip: Image.Image, draw: ImageDraw.ImageDraw, top: int, room: int, scale: float
+) -> None:
     """Draw the colours as they look over mid-grey, with the scale in logits."""
-    strength = np.tile(np.linspace(0, 1, room, dtype=np.float32), (18, 1))
-    bar = Image.new("RGB", (room, 18), (110, 110, 110))
+    height = round(18 * scale)
+    strength = np.tile(np.linspace(0, 1, room, dtype=np.float32), (height, 1))
+    bar = Image.new("RGB", (room, height), (110, 110, 110))
     bar.paste(_colour(strength), mask=_opacity(strength))
     strip.paste(bar, (_MARGIN, top))
-    font = ImageFont.load_default(15)
-    below = top + 18 + 5
+    font = ImageFont.load_default(round(15 * scale))
+    below = top + height + 5
     right = _MARGIN + room
     draw.text((_MARGIN, below), "0", font=font, fill=_QUIET)
     draw.text(
@@ -190,6 +211,16 @@ def _figure(value: float) -> str:
 
 def _point(finding: Finding) -> str:
     return ", ".join(filter(None, (finding.operating_point, finding.age_group)))
+
+
+def _drawable(text: str) -> str:
+    """Return `text` in the letters that Pillow's font has: without accents, others as ``?``."""
+    bare = "".join(
+        letter
+        for letter in unicodedata.normalize("NFKD", text)
+        if not unicodedata.combining(letter)
+    )
+    return bare.encode("ascii", "replace").decode("ascii")
 
 
 def _wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: int) -> list[str]:

@@ -74,7 +74,6 @@ def build_overlay(
         **envelope.series("sc", SERIES_NUMBER, names, local_time(at, header)),
         **envelope.equipment(package),
     )
-    image.copy_patient_and_study_information(header)
     image.PatientOrientation = header.get("PatientOrientation", "")
     image.ImageType = ["DERIVED", "SECONDARY"]
     image.ConversionType = "WSD"

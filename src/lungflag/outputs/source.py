@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydicom import uid
@@ -22,7 +23,10 @@ from pydicom.sr.coding import Code
 from pydicom.valuerep import DA, TM, validate_value
 
 from lungflag.errors import InputError, UnreadableError
+from lungflag.radiograph.dicom import parse
+from lungflag.radiograph.files import load
 from lungflag.radiograph.guard import guarded
+from lungflag.radiograph.sniff import Format, recognise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,6 +46,7 @@ _OPTIONAL = (
     *("LossyImageCompressionRatio", "LossyImageCompressionMethod"),
 )
 _CODED = ("ProcedureCodeSequence", "DeidentificationMethodCodeSequence")
+_GB2312 = "\x1b$)A"  # an escape sequence that pydicom 3.0 decodes by, but leaves in the text
 _TERMS = {
     "PatientSex": r"[MFO]",
     "PatientIdentityRemoved": r"YES|NO",
@@ -88,6 +93,18 @@ def clean_header(source: Dataset) -> Dataset:
             setattr(header, keyword, [as_item(code) for code in items])
     _state_deidentification(header)
     return header
+
+
+def read_header(path: str | Path) -> Dataset | None:
+    """Return the data set of a DICOM file that has `IDENTITY`, or None of any other file."""
+    try:
+        data = load(str(path), Path(path))
+        if recognise(str(path), data) is not Format.DICOM:
+            return None
+        source = parse(str(path), data)
+    except InputError:
+        return None
+    return source if all(_values(source, keyword) for keyword in IDENTITY) else None
 
 
 def coded(source: Dataset, keyword: str) -> list[Code]:
@@ -150,11 +167,13 @@ def _valid(keyword: str, text: str) -> str:
     ValueError
         If it may not stand in an element of this keyword.
     """
-    text = text.strip(" \0")
+    text = text.replace(_GB2312, "").strip(" \0")
     if any(unicodedata.category(letter) in {"Cc", "Cs"} or letter == "\\" for letter in text):
         raise ValueError(f"{keyword} holds control characters")
     representation = dictionary_VR(keyword)
     validate_value(representation, text, RAISE)
+    if representation == "PN" and any(group.count("^") > 4 for group in text.split("=")):
+        raise ValueError(f"{keyword} has more than five components")
     if text and representation in {"DA", "TM"}:
         (DA if representation == "DA" else TM)(text)
     if text and keyword in _TERMS and not re.fullmatch(_TERMS[keyword], text):

@@ -70,7 +70,7 @@ def build_report(outcome: Outcome, source: Dataset, package: ModelPackage, at: d
     scheme = CodingSchemeIdentificationItem(codes.OWN_SCHEME, name="lungflag")
     scheme.CodingSchemeUID = codes.OWN_SCHEME_UID
     report = sr.Comprehensive3DSR(
-        evidence=[header],
+        evidence=[envelope.nameless(header)],
         content=content[0],
         is_complete=True,
         series_description=envelope.description(package, "AI result, not for diagnosis"),
