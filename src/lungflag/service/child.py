@@ -49,8 +49,11 @@ def main() -> int:
         try:
             detector = Detector.load(setup.model, threads=setup.threads)
             detector.package.operating_point(setup.operating_point or None)
-        except (LungflagError, MemoryError) as error:
+        except LungflagError as error:
             _say(replies, {"failed": one_line(error)})
+            return 2
+        except MemoryError:
+            _say(replies, {"failed": f"takes more than memory_mib, {setup.memory_mib}"})
             return 2
         _say(replies, {"name": detector.package.name, "version": detector.package.version})
         for line in sys.stdin:
