@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from lungflag.errors import LedgerError, LungflagError, RefusedError, SpoolFullError
 from lungflag.service.intake import CODES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lungflag.service.intake import Intake, Receipt
 
 OUT_OF_RESOURCES = 0xA700
@@ -61,10 +64,11 @@ def take_in(
     via: str,
     peer: str,
     priority: str = "",
+    announced: Mapping[str, str] = MappingProxyType({}),
 ) -> Receipt | Failure:
     """Take an object in as `Intake.accept` does; whatever goes wrong becomes a Failure."""
     try:
-        return intake.accept(data, via=via, peer=peer, priority=priority)
+        return intake.accept(data, via=via, peer=peer, priority=priority, announced=announced)
     except LungflagError as error:
         return to_failure(error)
     except Exception as error:  # nobody foresaw it, so nothing may be acknowledged

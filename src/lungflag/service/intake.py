@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pydicom import uid
@@ -17,6 +18,8 @@ from lungflag.service.ledger import Instance
 from lungflag.service.priority import highest, of_request
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydicom import Dataset
 
     from lungflag.package import ModelPackage
@@ -94,7 +97,15 @@ class Intake:
         self._package = package
         self._metrics = metrics
 
-    def accept(self, data: bytes, *, via: str, peer: str, priority: str = "") -> Receipt:
+    def accept(
+        self,
+        data: bytes,
+        *,
+        via: str,
+        peer: str,
+        priority: str = "",
+        announced: Mapping[str, str] = MappingProxyType({}),
+    ) -> Receipt:
         """Take one object in; return after its file is on the disk and its row is committed.
 
         The same SOP Instance UID again is a success, and the first object is kept.
@@ -109,6 +120,8 @@ class Intake:
             Who brings it.
         priority : str
             What the message says, one of `lungflag.service.priority.PRIORITIES`, or nothing.
+        announced : Mapping[str, str]
+            DICOM keyword of an identifier to the value that the message names.
 
         Raises
         ------
@@ -120,14 +133,17 @@ class Intake:
             If the ledger cannot be used. It must not be acknowledged.
         """
         try:
-            return self._accept(data, via=via, peer=peer, priority=priority)
+            return self._accept(data, via, peer, priority, announced)
         except RefusedError as error:
             self._metrics.refused(via, error.code)
             raise
 
-    def _accept(self, data: bytes, *, via: str, peer: str, priority: str) -> Receipt:
+    def _accept(
+        self, data: bytes, via: str, peer: str, priority: str, announced: Mapping[str, str]
+    ) -> Receipt:
         ds = _header(data)
         _check_kind(ds)
+        _check_announced(ds, announced)
         study, series, instance = _identifiers(ds)
         name, version = self._package.name, self._package.version
         held = self._ledger.find(instance, package=name, version=version)
@@ -183,6 +199,12 @@ def _check_kind(ds: Dataset) -> None:
             f"is no projection radiograph: {uid.UID(kind).name}" if kind else "has no SOP Class UID"
         )
         raise RefusedError("sop-class", reason[:150])
+
+
+def _check_announced(ds: Dataset, announced: Mapping[str, str]) -> None:
+    for keyword, value in announced.items():
+        if _text(ds, keyword) != value:
+            raise RefusedError("uid", f"its {keyword} is not the one that was announced")
 
 
 def _identifiers(ds: Dataset) -> tuple[str, str, str]:

@@ -183,6 +183,10 @@ class Node:
                 via="dimse",
                 peer=_name(event.assoc.requestor.ae_title, event.assoc),
                 priority=of_message(request.Priority),
+                announced={
+                    "SOPClassUID": str(request.AffectedSOPClassUID),
+                    "SOPInstanceUID": str(request.AffectedSOPInstanceUID),
+                },
             )
             return _status(answer if isinstance(answer, Failure) else None)
         finally:
