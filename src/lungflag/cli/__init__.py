@@ -6,7 +6,18 @@ import sys
 
 import typer
 
-from lungflag.cli import card, compare, data, detect, evaluate, heatmaps, models, recalibrate, train
+from lungflag.cli import (
+    card,
+    compare,
+    data,
+    detect,
+    ensemble,
+    evaluate,
+    heatmaps,
+    models,
+    recalibrate,
+    train,
+)
 from lungflag.cli._console import fail, say
 from lungflag.errors import LungflagError
 
@@ -27,6 +38,7 @@ app.command("detect")(detect.detect)
 app.command("models")(models.models)
 app.command("card")(card.card)
 app.command("compare")(compare.compare)
+app.command("ensemble")(ensemble.ensemble)
 app.command("evaluate")(evaluate.evaluate)
 app.command("heatmaps")(heatmaps.heatmaps)
 app.command("recalibrate")(recalibrate.recalibrate)

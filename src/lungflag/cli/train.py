@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lungflag.cli._console import errors, fail, say
+from lungflag.cli._console import say
+from lungflag.cli._packaging import (
+    Ages,
+    Cache,
+    Citations,
+    Gate,
+    Jobs,
+    Licences,
+    Name,
+    Quiet,
+    Version,
+    announce,
+    by_source,
+    decode,
+)
 
 
 def train(
@@ -60,34 +73,21 @@ def train(
     ] = 0.0,
     precision: Annotated[str, typer.Option(help="bf16-mixed or 32-true.")] = "bf16-mixed",
     seed: Annotated[int, typer.Option(help="Fixes split, order and augmentation.")] = 1,
-    name: Annotated[str, typer.Option(help="Name of the package; the folder's by default.")] = "",
-    version: Annotated[str, typer.Option(help="Version of the package.")] = "1.0.0",
-    licence: Annotated[
-        list[str] | None,
-        typer.Option(help="Licence of the images, for the card; SOURCE=TEXT for one source."),
-    ] = None,
-    citation: Annotated[
-        list[str] | None,
-        typer.Option(help="Citation of the images, for the card; SOURCE=TEXT for one source."),
-    ] = None,
-    gate: Annotated[
-        Path | None, typer.Option(help="Folder of a fitted quality gate to put into the package.")
-    ] = None,
-    ages: Annotated[
-        tuple[float, float] | None,
-        typer.Option(help="Youngest and oldest patients in years: outside, findings are marked."),
-    ] = None,
+    name: Name = "",
+    version: Version = "1.0.0",
+    licence: Licences = None,
+    citation: Citations = None,
+    gate: Gate = None,
+    ages: Ages = None,
     run: Annotated[
         Path | None, typer.Option(help="Folder of checkpoints and logs; OUT.run by default.")
     ] = None,
     fresh: Annotated[
         bool, typer.Option("--restart", help="Forget the checkpoints of an earlier run.")
     ] = False,
-    cache: Annotated[Path, typer.Option(help="Folder of decoded images; safe to delete.")] = Path(
-        ".cache/lungflag"
-    ),
-    jobs: Annotated[int, typer.Option(help="Threads that decode images.")] = 2,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
+    cache: Cache = Path(".cache/lungflag"),
+    jobs: Jobs = 2,
+    quiet: Quiet = False,
 ) -> None:
     """Train a detector and write it as a model package.
 
@@ -100,11 +100,9 @@ def train(
     from lungflag._extras import require
 
     require("lightning", feature="lungflag train", extra="train")
-    from rich.progress import MofNCompleteColumn, Progress
 
     from lungflag.data.sources import open_data
     from lungflag.training.backbones import build_network
-    from lungflag.training.cache import cache_images
     from lungflag.training.fit import default_workers, fit, restart, with_tune_split
     from lungflag.training.packaging import make_package
     from lungflag.training.recipe import Recipe
@@ -124,33 +122,12 @@ def train(
     if fresh:
         restart(run)
     manifest = with_tune_split(open_data(data), seed)
-    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
-    with Progress(*columns, console=errors, disable=quiet) as bar:
-        task = bar.add_task("decoding", total=len(manifest))
-        images = cache_images(
-            manifest, recipe.preprocess, cache, jobs=jobs, advance=lambda: bar.advance(task)
-        )
-    for rejected in images.rejected:
-        fail(f"left out: {rejected}")
+    images = decode(manifest, recipe.preprocess, cache, jobs=jobs, quiet=quiet)
     fitted = fit(recipe, images, run, workers=default_workers(), show=not quiet)
     package = make_package(
-        out, name=name or out.resolve().name, version=version, recipe=recipe,
-        fitted=fitted, data=images,
-        licence=_by_source(licence or []), citation=_by_source(citation or []),
+        out, name=name or out.resolve().name, version=version, recipes=[recipe],
+        fitted=fitted, data=images, licence=by_source(licence), citation=by_source(citation),
         gate=gate, ages=ages,
     )  # fmt: skip
-    point = package.operating_point()
-    say(
-        f"{out}: tuning AUROC {package.provenance['tune']['auroc']:.4f}; at {point.name} "
-        f"sensitivity {point.sensitivity:.3f}, specificity {point.specificity:.3f} (n={point.n})"
-    )
+    announce(package, out)
     say(f"learning curves: {run / 'curves.png'}")
-
-
-def _by_source(texts: list[str]) -> dict[str, str]:
-    """Return SOURCE=TEXT options as a mapping; a text alone is for every source."""
-    named = (re.fullmatch(r"([\w.-]+)=(.*)", text, re.DOTALL) for text in texts)
-    return {
-        (match[1] if match else ""): (match[2] if match else text)
-        for text, match in zip(texts, named, strict=True)
-    }

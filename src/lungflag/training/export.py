@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lungflag.training.alignment import Aligned
-from lungflag.training.centred import CentredNetwork
+from lungflag.training.centred import CentredNetwork, Ensemble
 from lungflag.training.serialise import serialise
 
 if TYPE_CHECKING:
@@ -35,14 +35,28 @@ class _FromBytes(nn.Module):
         return parts
 
 
-def to_onnx(network: CentredNetwork, frame_size: int) -> bytes:
-    """Return `network`, its map aligned, as a serialised ONNX model with a free batch size."""
-    aligned = Aligned(cast("Network", network.network), network.size)
-    centred = CentredNetwork(network.centring, aligned, network.size, frame_too=network.frame_too)
-    return serialise(_FromBytes(centred), frame_size, OUTPUTS)
+def to_onnx(network: nn.Module, frame_size: int) -> bytes:
+    """Return `network`, its maps aligned, as a serialised ONNX model with a free batch size.
+
+    Parameters
+    ----------
+    network : CentredNetwork or Ensemble of them
+        What ships.
+    frame_size : int
+        Side of the radiographs that it takes.
+    """
+    return serialise(_FromBytes(_aligned(network)), frame_size, OUTPUTS)
 
 
-def run_torch(network: CentredNetwork, batches: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
+def _aligned(network: nn.Module) -> nn.Module:
+    if isinstance(network, Ensemble):
+        return Ensemble([_aligned(member) for member in network.members])
+    centred = cast("CentredNetwork", network)
+    aligned = Aligned(cast("Network", centred.network), centred.size)
+    return CentredNetwork(centred.centring, aligned, centred.size, frame_too=centred.frame_too)
+
+
+def run_torch(network: nn.Module, batches: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
     """Return the logits (n,) of uint8 batches (b, 1, s, s) by torch in 32 bits."""
     network = network.cpu().eval()
     with torch.inference_mode():

@@ -20,19 +20,20 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lungflag.data.split import split_by_patient
 from lungflag.errors import TrainingError
 from lungflag.training.cache import CachedData, CachedImage
+from lungflag.training.centred import Ensemble
 from lungflag.training.curves import Epoch, History, draw_curves
 from lungflag.training.datamodule import RadiographData
 from lungflag.training.lit import PneumoniaClassifier
+from lungflag.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from torch import nn
 
     from lungflag.data.manifest import Manifest
-    from lungflag.training.centred import CentredNetwork
-    from lungflag.training.recipe import Recipe
 
 TUNE_SHARE = 0.15
 
@@ -43,14 +44,22 @@ class Fitted:
 
     Attributes
     ----------
-    network : CentredNetwork
-        The network that ships, in evaluation mode.
+    network : nn.Module
+        The `CentredNetwork` that ships, or an `Ensemble` of them, in evaluation mode.
     epochs : tuple[Epoch, ...]
-        Loss and tuning AUROC by epoch.
+        Loss and tuning AUROC by epoch; of an ensemble, its members' in a row.
     """
 
-    network: CentredNetwork
+    network: nn.Module
     epochs: tuple[Epoch, ...]
+
+
+def together(members: Sequence[Fitted]) -> Fitted:
+    """Return networks that answer together; a single one is itself."""
+    if len(members) == 1:
+        return members[0]
+    network = Ensemble([member.network for member in members]).eval()
+    return Fitted(network, tuple(epoch for member in members for epoch in member.epochs))
 
 
 def with_tune_split(manifest: Manifest, seed: int) -> Manifest:
@@ -141,6 +150,25 @@ def fit(recipe: Recipe, data: CachedData, run: Path, *, workers: int, show: bool
         model.load_state_dict(state["state_dict"])
     draw_curves(history.epochs, recipe.freeze_epochs, run / "curves.png")
     return Fitted(model.shipped.cpu().eval(), tuple(history.epochs))
+
+
+def recipe_of(run: Path) -> Recipe:
+    """Return the recipe of the training in `run`.
+
+    Raises
+    ------
+    TrainingError
+        If there is none, or this version does not know its choices.
+    """
+    file = run / "recipe.json"
+    try:
+        return Recipe(**json.loads(file.read_text(encoding="utf-8"))["recipe"])
+    except OSError as error:
+        raise TrainingError(
+            f"{run}: no run folder of `lungflag train` ({error.strerror})"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise TrainingError(f"{file}: no recipe of this version ({error})") from error
 
 
 def default_workers() -> int:

@@ -24,6 +24,8 @@ from lungflag.training.datamodule import LABEL_NOISE
 from lungflag.training.export import run_onnx, run_torch, to_onnx
 from lungflag.training.fit import stack
 from lungflag.training.gate import load_gate
+from lungflag.training.recipe import common_preprocess
+from lungflag.training.serialise import halved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,7 +52,7 @@ def make_package(
     *,
     name: str,
     version: str,
-    recipe: Recipe,
+    recipes: Sequence[Recipe],
     fitted: Fitted,
     data: CachedData,
     licence: Mapping[str, str],
@@ -60,8 +62,9 @@ def make_package(
 ) -> ModelPackage:
     """Export `fitted`, calibrate it on the tuning split, and write the package to `out`.
 
-    Licence and citation go by source; the entry ``""`` is for sources that are not named. `gate`
-    is a folder that `save_gate` wrote; `ages` are the patients' youngest and oldest.
+    `recipes` are those of the network, or of an ensemble's members. Licence and citation go by
+    source; the entry ``""`` is for sources that are not named. `gate` is a folder that `save_gate`
+    wrote; `ages` are the patients' youngest and oldest.
 
     Raises
     ------
@@ -70,11 +73,14 @@ def make_package(
     """
     tune = [image for image in data.images if image.row.split == "tune"]
     batches = [stack(tune[i : i + _BATCH]) for i in range(0, len(tune), _BATCH)]
-    graph = to_onnx(fitted.network, recipe.frame_size)
-    logits = run_onnx(graph, batches)
-    parity = float(np.abs(logits - run_torch(fitted.network, batches)).max())
+    preprocess = common_preprocess(recipes)
+    exported = to_onnx(fitted.network, preprocess.size)
+    exact = run_onnx(exported, batches)
+    parity = float(np.abs(exact - run_torch(fitted.network, batches)).max())
     if not parity < PARITY:
         raise TrainingError(f"torch and ONNX Runtime differ by {parity:.2g} in a logit")
+    graph = halved(exported)
+    logits = run_onnx(graph, batches)
     positive = np.array([image.row.positive for image in tune])
     calibration = fit_calibration(logits, positive)
     probabilities = np.array([calibration(float(logit)) for logit in logits])
@@ -82,19 +88,23 @@ def make_package(
     package = ModelPackage(
         name=name,
         version=version,
-        preprocess=recipe.preprocess,
+        preprocess=preprocess,
         calibration=calibration,
         operating_points=_operating_points(probabilities, positive, [i.row for i in tune]),
         default_operating_point=DEFAULT_OPERATING_POINT,
         provenance={
-            "recipe": recipe.to_dict() | {"weights": recipe.weights.rpartition("/")[2]},
+            "recipe": _recipe(recipes),
             "epochs": [dict(epoch) for epoch in fitted.epochs],
             "tune": {
                 "images": len(tune),
                 "auroc": float(roc_auc_score(positive, logits)),
                 "auroc_by_source": _by_source(logits, positive, [i.row for i in tune]),
             },
-            "parity": {"images": len(tune), "largest_logit_difference": parity},
+            "parity": {
+                "images": len(tune),
+                "largest_logit_difference": parity,
+                "by_storage_in_16_bits": float(np.abs(logits - exact).max()),
+            },
             "rejected_images": len(data.rejected),
             "date": datetime.now(UTC).date().isoformat(),
             "versions": {
@@ -113,6 +123,15 @@ def make_package(
         ),
     )
     return package.write(out, graph=graph, card=render(package), gate=gate_graph)
+
+
+def _recipe(recipes: Sequence[Recipe]) -> dict[str, Any]:
+    """Return every choice; where an ensemble's members differ in one, all of theirs in a list."""
+    each = [one.to_dict() | {"weights": one.weights.rpartition("/")[2]} for one in recipes]
+    values = {name: [one[name] for one in each] for name in each[0]}
+    return {
+        name: all_[0] if all_.count(all_[0]) == len(all_) else all_ for name, all_ in values.items()
+    }
 
 
 def _operating_points(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lungflag.errors import TrainingError
 from lungflag.preprocess import Preprocess
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 VIEWS = ("frame", "lungs", "both")
 FRAME = 224  # the published small versions of the largest sets have this side
@@ -118,3 +121,18 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON can hold them."""
         return asdict(self)
+
+
+def common_preprocess(recipes: Sequence[Recipe]) -> Preprocess:
+    """Return the way from a radiograph to the frame that networks of all `recipes` can share.
+
+    Raises
+    ------
+    TrainingError
+        If some equalise histograms and others do not.
+    """
+    if len({recipe.equalise for recipe in recipes}) != 1:
+        raise TrainingError("some members equalise histograms and others do not: no frame fits all")
+    return Preprocess(
+        size=max(recipe.frame_size for recipe in recipes), equalise=recipes[0].equalise
+    )

@@ -159,12 +159,18 @@ def weight_layers(graph: bytes) -> list[tuple[str, ...]]:
         for tensor in graph_of_nodes.initializer
         if np.issubdtype(arrays.to_array(tensor).dtype, np.floating)
     }
+    stored = {
+        node.output[0]: node.input[0]  # a weight that is kept in fewer bits than it is used in
+        for node in graph_of_nodes.node
+        if node.op_type == "Cast" and node.input[0] in weights
+    }
     wanted, layers, seen = {"logit"}, [], set[str]()
     for node in reversed(graph_of_nodes.node):  # an ONNX graph is in topological order
         if not wanted.intersection(node.output):
             continue
         wanted.update(node.input)
-        own = tuple(name for name in node.input if name in weights - seen)
+        names = (stored.get(name, name) for name in node.input)
+        own = tuple(name for name in names if name in weights - seen)
         if node.op_type in _WEIGHED and own:
             layers.append(own)
             seen.update(own)
