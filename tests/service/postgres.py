@@ -14,6 +14,8 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy import NullPool, create_engine, text
+
 from tests.conftest import tool
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ class Postgres:
         self._log = folder / "log"
         self._bin = _programs()
         self._numbers = count(1)
+        self._reused: str | None = None
         self.port = _free_port()
         if os.getuid() == 0:
             shutil.chown(folder, _OWNER, _OWNER)
@@ -72,6 +75,16 @@ class Postgres:
         """Return whether it runs."""
         return self._try("pg_ctl", "status")
 
+    def emptied_url(self) -> str:
+        """Return the URL of an empty database, always the same: quicker than a fresh one."""
+        if self._reused is None:
+            self._reused = self.new_url()
+        engine = create_engine(self._reused, poolclass=NullPool)
+        with engine.begin() as connection:
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+            connection.execute(text("CREATE SCHEMA public"))
+        return self._reused
+
     def _run(self, program: str, *arguments: str) -> None:
         fine = self._try(program, *arguments)
         assert fine, (program, self._log.exists() and self._log.read_text())
@@ -92,8 +105,10 @@ class Postgres:
 @contextmanager
 def running_postgres() -> Iterator[Postgres]:
     """Run a server in a temporary folder."""
-    # Not pytest's folder, which nobody else may enter.
-    folder = Path(tempfile.mkdtemp(prefix="lungflag-postgres-"))
+    # Not pytest's folder, which nobody else may enter; in memory where there is enough.
+    shm = "/dev/shm"
+    roomy = Path(shm).is_dir() and shutil.disk_usage(shm).free > 2**31
+    folder = Path(tempfile.mkdtemp(prefix="lungflag-postgres-", dir=shm if roomy else None))
     try:
         server = Postgres(folder)
         server.start()
