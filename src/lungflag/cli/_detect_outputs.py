@@ -66,8 +66,10 @@ class Outputs:
         from lungflag.cli._console import errors, fail
 
         if self._without_header:
-            line = f"{len(self._without_header)} inputs are no DICOM objects, so they got no coded "
-            line += f"result; the first: {self._without_header[0]}"
+            line = (
+                f"{len(self._without_header)} inputs are no whole DICOM objects, so they got no "
+                f"coded result; the first: {self._without_header[0]}"
+            )
             errors.print(line, highlight=False, markup=False, emoji=False, soft_wrap=True)
         if self._problems:
             fail(f"{len(self._problems)} outputs not written; the first: {self._problems[0]}")
