@@ -280,7 +280,7 @@ class TestFailures:
         status = send_octets(
             association,
             encode(ds, False, True) or b"",
-            sop_class=announced["SOPClassUID"],
+            context=announced["SOPClassUID"],
             sop_instance=announced["SOPInstanceUID"],
         )
         association.release()

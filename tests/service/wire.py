@@ -13,21 +13,29 @@ if TYPE_CHECKING:
 
 
 def send_octets(
-    association: Association, data: bytes, *, sop_class: str, sop_instance: str, priority: int = 0
+    association: Association,
+    data: bytes,
+    *,
+    context: str,
+    sop_class: str = "",
+    sop_instance: str,
 ) -> int | None:
-    """Send a data set's octets on the first fitting context; return the status, None if aborted."""
-    context = next(one for one in association.accepted_contexts if one.abstract_syntax == sop_class)
+    """Send a data set's octets in a context, as of some SOP class, by default the context's.
+
+    Returns the status, or None where the peer aborts.
+    """
+    accepted = next(one for one in association.accepted_contexts if one.abstract_syntax == context)
     request = C_STORE()
     request.MessageID = 1
-    request.AffectedSOPClassUID = UID(sop_class)
+    request.AffectedSOPClassUID = UID(sop_class or context)
     request.AffectedSOPInstanceUID = UID(sop_instance)
-    request.Priority = priority
+    request.Priority = 0
     request.DataSet = BytesIO(data)
     # As pynetdicom's own send_c_store does, so that its reactor does not take the answer.
     association._reactor_checkpoint.clear()
     while not association._is_paused:
         pass
-    association.dimse.send_msg(request, context.context_id or 0)
+    association.dimse.send_msg(request, accepted.context_id or 0)
     _, answer = association.dimse.get_msg(block=True)
     association._reactor_checkpoint.set()
     return answer.Status if isinstance(answer, C_STORE) else None

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pynetdicom import evt
 from pynetdicom.association import Association
+from pynetdicom.dul import DULServiceProvider
 from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
 
-from lungflag.service.incoming import Messages
+from lungflag.service.incoming import Incoming, Messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,6 +47,9 @@ class Acceptor(Association):
     def __init__(self, entity: AE, room: Room) -> None:
         super().__init__(entity, "acceptor")
         self.dimse: Messages = Messages(self, room)
+        self.dul = _Reactor(self)
+        self.acse_timeout = entity.acse_timeout  # of the reactor's timers too
+        self.network_timeout = entity.network_timeout
         self._serving = False
 
     @property
@@ -87,6 +91,8 @@ class Acceptor(Association):
             self.abort()
         finally:
             self._serving = False
+            if isinstance(msg._dataset_variant, Incoming):
+                msg._dataset_variant.release()
 
     def _end(self) -> None:
         self.is_established = False
@@ -96,6 +102,18 @@ class Acceptor(Association):
         if self._started_dul:
             self.dul.join(link.seconds)
         self.dimse.release()
+
+
+class _Reactor(DULServiceProvider):
+    """The thread that reads PDUs and follows the protocol's states."""
+
+    def run_reactor(self) -> None:
+        """Run until the association ends, or the peer leaves the protocol."""
+        try:
+            super().run_reactor()
+        except Exception as error:  # a PDU out of its order, in most cases
+            _LOG.warning("a peer left the protocol: %s", type(error).__name__)
+            cast("Link", self.socket).end()
 
 
 class Link(AssociationSocket):

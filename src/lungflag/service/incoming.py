@@ -46,6 +46,9 @@ class Incoming(BytesIO):
         self._room = room
         self._held = 0
 
+    def __del__(self) -> None:  # of a message that has no use for a data set
+        self.release()
+
     def write(self, data: ReadableBuffer, /) -> int:
         """Take more of the data set, or drop it where there is no room."""
         size = len(memoryview(data))
@@ -114,9 +117,9 @@ class Messages(DIMSEServiceProvider):
         if unfinished is not None and isinstance(unfinished.data_set, Incoming):
             unfinished.data_set.release()
         while not self.msg_queue.empty():
-            data = getattr(self.msg_queue.get()[1], "DataSet", None)
-            if isinstance(data, Incoming):
-                data.release()
+            _, waiting = self.msg_queue.get()
+            if waiting is not None and isinstance(waiting._dataset_variant, Incoming):
+                waiting._dataset_variant.release()
 
 
 class _Command(BytesIO):

@@ -173,24 +173,21 @@ class Node:
         """Take in the object of a C-STORE request, and return the response's status."""
         request = cast("C_STORE", event.request)
         incoming = cast("Incoming", request.DataSet)
-        try:
-            if incoming.refusal:
-                self._metrics.refused("dimse", incoming.refusal)
-                return _status(refusal(incoming.refusal))
-            answer = take_in(
-                self._intake,
-                incoming.getvalue(),
-                via="dimse",
-                peer=_name(event.assoc.requestor.ae_title, event.assoc),
-                priority=of_message(request.Priority),
-                announced={
-                    "SOPClassUID": str(request.AffectedSOPClassUID),
-                    "SOPInstanceUID": str(request.AffectedSOPInstanceUID),
-                },
-            )
-            return _status(answer if isinstance(answer, Failure) else None)
-        finally:
-            incoming.release()
+        if incoming.refusal:
+            self._metrics.refused("dimse", incoming.refusal)
+            return _status(refusal(incoming.refusal))
+        answer = take_in(
+            self._intake,
+            incoming.getvalue(),
+            via="dimse",
+            peer=_name(event.assoc.requestor.ae_title, event.assoc),
+            priority=of_message(request.Priority),
+            announced={
+                "SOPClassUID": str(request.AffectedSOPClassUID),
+                "SOPInstanceUID": str(request.AffectedSOPInstanceUID),
+            },
+        )
+        return _status(answer if isinstance(answer, Failure) else None)
 
 
 def presentation_contexts(*, commitment: bool) -> list[PresentationContext]:
