@@ -15,11 +15,11 @@ from lungflag.errors import LedgerError, SpoolFullError
 from lungflag.package import ModelPackage, find_package
 from lungflag.service.judge import ChildLostError, Judge
 from lungflag.service.ledger import NewDelivery, OutcomeRecord
-from lungflag.service.results import NAMES, discard, keep_only, publish
+from lungflag.service.results import NAMES, discard, flush, keep_only, publish
 from lungflag.service.tasks import Setup, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from lungflag.service.ledger import Job, Ledger
@@ -59,6 +59,8 @@ class Worker:
         self._package.operating_point(settings.operating_point or None)
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._results = settings.folder.absolute() / "results"
+        self._results.mkdir(parents=True, exist_ok=True)
+        flush(settings.folder)
         setup = Setup(
             model=settings.model,
             operating_point=settings.operating_point,
@@ -77,8 +79,15 @@ class Worker:
         self._pace = Pace(settings.batch)
         self._troubled = False
 
-    def run(self, stop: Stop) -> None:
+    def run(self, stop: Stop, ready: Callable[[], None]) -> None:
         """Work until `stop` is set; then finish the instance at hand and give back the others.
+
+        Parameters
+        ----------
+        stop : Stop
+            When to end.
+        ready : callable
+            Called when the model is loaded.
 
         Raises
         ------
@@ -87,7 +96,7 @@ class Worker:
         """
         try:
             self._judge.start()
-            _LOG.info("worker ready", extra={"package": self._package.name})
+            ready()
             while not stop.is_set():
                 stop.wait(self._turn(stop))
         finally:
