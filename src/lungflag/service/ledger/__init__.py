@@ -14,6 +14,7 @@ from lungflag.service.ledger.rows import (
     OutcomeRecord,
     Queue,
     Recent,
+    Stray,
 )
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "OutcomeRecord",
     "Queue",
     "Recent",
+    "Stray",
 ]

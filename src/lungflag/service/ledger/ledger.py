@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         OutcomeRecord,
         Queue,
         Recent,
+        Stray,
     )
 
 
@@ -204,6 +205,10 @@ class Ledger:
     def queue(self) -> Queue:
         """Return how many jobs and deliveries are in which state."""
         return self._database.read(views.queue)
+
+    def strays(self, *, package: str, version: str, targets: Sequence[str]) -> list[Stray]:
+        """Return what waits for another package version, or for a target not among `targets`."""
+        return self._database.read(partial(views.strays, package, version, targets))
 
     def recent(self, n: int) -> list[Recent]:
         """Return the last `n` jobs with their outcomes, newest first."""

@@ -238,3 +238,11 @@ class Expirable(NamedTuple):
 
     sop_instance_uid: str
     path: str
+
+
+class Stray(NamedTuple):
+    """Work that nobody does with these settings: ``package`` or ``target``, its name, how many."""
+
+    kind: Literal["package", "target"]
+    name: str
+    n: int

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from lungflag.service.ledger.rows import Instance, OutcomeRecord, Queue, Recent
+from lungflag.service.ledger.rows import Instance, OutcomeRecord, Queue, Recent, Stray
 from lungflag.service.ledger.schema import deliveries, instances, jobs, outcomes, studies
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection, Row
 
 
@@ -55,6 +57,30 @@ def queue(connection: Connection) -> Queue:
         deliveries_done=by_delivery[1],
         deliveries_dead=by_delivery[2],
     )
+
+
+def strays(
+    package: str, version: str, targets: Sequence[str], connection: Connection
+) -> list[Stray]:
+    """Return what waits for a package version or a target that is not among those given."""
+    other = (jobs.c.package != package) | (jobs.c.version != version)
+    waiting = connection.execute(
+        select(jobs.c.package, jobs.c.version, func.count())
+        .where(jobs.c.done_at.is_(None), other)
+        .group_by(jobs.c.package, jobs.c.version)
+    )
+    due = connection.execute(
+        select(deliveries.c.target, func.count())
+        .where(
+            deliveries.c.done_at.is_(None),
+            deliveries.c.dead_at.is_(None),
+            deliveries.c.target.not_in(targets),
+        )
+        .group_by(deliveries.c.target)
+    )
+    return [Stray("package", f"{row[0]} {row[1]}", row[2]) for row in waiting] + [
+        Stray("target", row[0], row[1]) for row in due
+    ]
 
 
 def recent(n: int, connection: Connection) -> list[Recent]:
