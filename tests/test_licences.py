@@ -20,7 +20,8 @@ COPYLEFT = re.compile(r"\b(A?GPL|LGPL|GNU|MPL|Mozilla|EUPL|SSPL)", re.IGNORECASE
 CUDA = re.compile(r"(nvidia-|cuda-)")
 
 # Copyleft by file (MPL-2.0): used unmodified, so nothing of the shipping product is touched. Model
-# hubs and download bars of the `train` extra bring them; the base may not.
+# hubs and download bars of the `train` extra bring them, and fhirclient in `dicom` brings certifi;
+# the base may not.
 BY_FILE = {"certifi", "tqdm"}
 
 

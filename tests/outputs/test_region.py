@@ -12,8 +12,8 @@ from lungflag.outputs.region import peak_region
 def test_the_rectangle_of_a_peak_in_the_images_pixels() -> None:
     heatmap = np.full((7, 7), -2, np.float32)
     heatmap[2, 4] = 10
-    heatmap[2, 5] = 5  # exactly half
-    heatmap[3, 4] = 4.9
+    heatmap[2, 5] = 7.5  # exactly three quarters
+    heatmap[3, 4] = 7.4
     heatmap[6, 0] = 9.9  # as high, but elsewhere
     corners = peak_region(heatmap, rows=1400, columns=700)
     assert corners is not None

@@ -97,12 +97,13 @@ def test_a_flagged_film() -> None:
     assert graphic == "POLYLINE"
     assert data == [100, 100, 150, 100, 150, 200, 100, 200, 100, 100]
     assert values(report, "Source") == [source.SOPInstanceUID]
-    first, *marks, figures, last = values(report, "Comment")
+    first, *marks, figures, last, region = values(report, "Comment")
     assert first == "Flagged: suspected pneumonia."
     assert tuple(marks) == MARKS
     assert "0.900 and specificity 0.910" in figures
     assert "120 images" in figures
     assert "Not for diagnosis: AI result" in last
+    assert "no outline of disease" in region
 
 
 def test_a_film_that_is_not_flagged_is_not_called_healthy() -> None:

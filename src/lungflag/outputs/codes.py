@@ -32,8 +32,8 @@ FINDING = Code("121071", "DCM", "Finding")
 INSUFFICIENT_QUALITY = Code("110531", "DCM", "Insufficient quality for interpretation")
 SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")
 
-# DICOM's codes for operating points, sensitivity and specificity belong to the templates of
-# mammography CAD; FHIR has none.
+# DICOM's codes for operating points, sensitivity and specificity belong to its templates of CAD
+# detections (PS3.16, TID 4017).
 OPERATING_POINT = Code("operating-point", OWN_SCHEME, "Operating point")
 THRESHOLD = Code("threshold", OWN_SCHEME, "Threshold of the operating point")
 SENSITIVITY = Code("sensitivity", OWN_SCHEME, "Sensitivity of the operating point")

@@ -192,7 +192,7 @@ def _draw_bar(
     draw.text((_MARGIN, below), "0", font=font, fill=_QUIET)
     draw.text(
         (_MARGIN + room / 2, below),
-        "evidence for pneumonia (logits)",
+        "the model's evidence (logits), no outline of disease",
         font=font,
         fill=_QUIET,
         anchor="ma",

@@ -9,8 +9,11 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SHARE = 0.5
-"""A place belongs to the region of the peak where it has at least this share of it."""
+SHARE = 0.75
+"""A place belongs to the peak where it has at least this share of its evidence.
+
+With it, the rectangles of flagged films have a median of 8% of the film; half would be 43%.
+"""
 
 
 def peak_region(
@@ -18,7 +21,7 @@ def peak_region(
 ) -> NDArray[np.float64] | None:
     """Return the corners of the rectangle around a heatmap's peak, or None where there is none.
 
-    The places that touch the highest one and have at least half of its evidence are taken
+    The places that hang together with the highest one and have `SHARE` of its evidence are taken
     together. A rectangle, and no outline, because a heatmap of 7 x 7 places knows no better.
 
     Parameters

@@ -129,7 +129,7 @@ def _finding(
     if finding.flagged:
         _state_context(group)
     group[0].ContentSequence.append(_text(codes.OPERATING_POINT, wording.chosen_point(point)))
-    _comment(group, *wording.remarks(finding, point))
+    _comment(group, *wording.remarks(finding, point), *([] if region is None else [wording.REGION]))
     return group
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 NOT_FOR_DIAGNOSIS = "Not for diagnosis: AI result"
 DISCLAIMER = f"{NOT_FOR_DIAGNOSIS}. A physician reads the image."
 
+REGION = "The region is where the model's heatmap is strongest. It is no outline of disease."
+
 _LONGEST_MEANING = 64  # characters of a Code Meaning
 
 
