@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lungflag.package import ModelPackage, find_package
+from lungflag.service.dicomweb import stow_routes
+from lungflag.service.http import WebServer, build_app
 from lungflag.service.intake import Intake
 from lungflag.service.ledger import Ledger
 from lungflag.service.metrics import Metrics
@@ -67,6 +69,22 @@ def open_door(settings: Settings, *, room: int = ROOM) -> Iterator[Door]:
     with Ledger.open(settings.database_url, create=True) as ledger:
         intake = Intake(settings, ledger, spool, package, metrics)
         yield Door(settings, ledger, spool, metrics, package, intake, Room(room))
+
+
+@contextmanager
+def running_web(door: Door, **options: Any) -> Iterator[WebServer]:
+    """Run the HTTP server on a free port of this machine."""
+    routes = stow_routes(door.intake, door.metrics, door.room)
+    unready = options.pop("unready", tuple)
+    app = build_app(
+        routes=routes, metrics=door.metrics, unready=unready, token=options.pop("token", "")
+    )
+    server = WebServer(app, host="127.0.0.1", port=options.pop("port", 0), **options)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop(seconds=5)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 OUT_OF_RESOURCES = 0xA700
 LEDGER_AWAY = 0xA701
 PROCESSING_FAILURE = 0x0110
+CANNOT_UNDERSTAND = 0xC000
 
 NO_ROOM = "no-room"
 """Why an object was dropped on its way in: too many others are on theirs."""
@@ -25,7 +26,8 @@ NO_ROOM = "no-room"
 REFUSALS = {
     "sop-class": 0x0122,
     "uid": 0xA900,
-    "unreadable": 0xC000,
+    "unreadable": CANNOT_UNDERSTAND,
+    "malformed": CANNOT_UNDERSTAND,
     "too-large": 0xC001,
     "own-result": 0xC002,
     NO_ROOM: OUT_OF_RESOURCES,

@@ -20,7 +20,8 @@ LONGEST_HEADERS = 8192
 
 _LONGEST_PADDING = 64  # of white space after a boundary, which some transports add
 _LINE = b"\r\n"
-_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
+# Longer than the 70 characters of RFC 2046, for Orthanc's have 73.
+_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,199}[0-9A-Za-z'()+_,\-./:=?]")
 _HEADER = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*")
 
 
@@ -72,6 +73,11 @@ class MultipartReader:
         self._content = BytesIO()
         self._skip = 0
         self._in_headers = self._ended = False
+
+    @property
+    def held(self) -> int:
+        """Bytes that it holds."""
+        return len(self._buffer) + self._content.tell()
 
     def feed(self, piece: bytes) -> Iterator[Part]:
         """Take the next piece of the body, and yield the parts that it completes.
