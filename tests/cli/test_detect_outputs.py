@@ -55,7 +55,7 @@ def test_every_dicom_input_gets_its_report(detect: Command, studies: Path) -> No
     rows = [json.loads(line) for line in ran.out.splitlines()]
     assert len(rows) == 6
     assert ran.code == 1  # rejections
-    assert "3 inputs are no whole DICOM objects, so they got no coded result; the first" in ran.err
+    assert "3 inputs are no whole DICOM images, so they got no coded result; the first" in ran.err
     assert "not written" not in ran.err
     names = sorted(path.name for path in out.iterdir())
     assert [name.partition(".dcm-")[0] for name in names] == ["film1"] * 2 + ["film2"] * 2 + [

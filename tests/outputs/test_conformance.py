@@ -145,7 +145,7 @@ def test_the_verifiers_find_no_error_in_real_films(shared: Path, tmp_path: Path)
             with Image.open(path) as image:
                 grey = image.convert("L")
             grey.thumbnail((700, 700))
-            yield np.asarray(grey, dtype=np.float32) / 255
+            yield np.asarray(grey, dtype=np.float32) / np.float32(255)
 
     reports, overlays, *_ = check(films(), Detector.load(threads=1), tmp_path)
     assert reports == 40

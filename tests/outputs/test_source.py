@@ -5,7 +5,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
-from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit
+from pydicom.uid import (
+    Comprehensive3DSRStorage,
+    EncapsulatedPDFStorage,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+)
 
 from lungflag.errors import InputError
 from lungflag.outputs.source import IDENTITY, clean_header, coded, is_lossy, local_time, read_header
@@ -33,6 +38,15 @@ def test_uids_alone_are_enough_and_each_is_needed() -> None:
         delattr(lacking, keyword)
         with pytest.raises(InputError, match=f"its header has no {keyword}"):
             clean_header(lacking)
+
+
+@pytest.mark.parametrize(
+    "sop_class",
+    [Comprehensive3DSRStorage, EncapsulatedPDFStorage, "1.2.840.10008.5.1.4.1.1.5", "1.2.3"],
+)
+def test_only_images_have_results(sop_class: str) -> None:
+    with pytest.raises(InputError, match="is no image that a result may refer to"):
+        clean_header(minimal(1, sop_class))
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ class Outputs:
 
         if self._without_header:
             line = (
-                f"{len(self._without_header)} inputs are no whole DICOM objects, so they got no "
+                f"{len(self._without_header)} inputs are no whole DICOM images, so they got no "
                 f"coded result; the first: {self._without_header[0]}"
             )
             errors.print(line, highlight=False, markup=False, emoji=False, soft_wrap=True)

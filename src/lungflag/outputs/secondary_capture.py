@@ -59,7 +59,7 @@ def build_overlay(
     Raises
     ------
     InputError
-        If `source` lacks one of its four UIDs.
+        If `source` lacks one of its four UIDs, or is no image.
     """
     header = clean_header(source)
     names = ResultNames.of(finding, header, package)

@@ -25,7 +25,7 @@ from pydicom.valuerep import DA, TM, validate_value
 from lungflag.errors import InputError, UnreadableError
 from lungflag.radiograph.dicom import parse
 from lungflag.radiograph.files import load
-from lungflag.radiograph.guard import guarded
+from lungflag.radiograph.guard import guarded, printable
 from lungflag.radiograph.sniff import Format, recognise
 
 if TYPE_CHECKING:
@@ -75,14 +75,11 @@ def clean_header(source: Dataset) -> Dataset:
     Raises
     ------
     InputError
-        If one of `IDENTITY` is missing.
+        If one of `IDENTITY` is missing, or the SOP class is no image.
     """
     header = Dataset()
-    for keyword in IDENTITY:
-        text = _values(source, keyword)
-        if not text:
-            raise InputError(str(source.get("SOPInstanceUID", "")), f"its header has no {keyword}")
-        setattr(header, keyword, text[0])
+    for keyword, text in _identity(source).items():
+        setattr(header, keyword, text)
     for keyword in (*_REQUIRED, *_OPTIONAL):
         values = _values(source, keyword)
         if values or keyword in _REQUIRED:
@@ -96,15 +93,16 @@ def clean_header(source: Dataset) -> Dataset:
 
 
 def read_header(path: str | Path) -> Dataset | None:
-    """Return the data set of a DICOM file that has `IDENTITY`, or None of any other file."""
+    """Return the data set of a DICOM image that has `IDENTITY`, or None of any other file."""
     try:
         data = load(str(path), Path(path))
         if recognise(str(path), data) is not Format.DICOM:
             return None
         source = parse(str(path), data)
+        _identity(source)
     except InputError:
         return None
-    return source if all(_values(source, keyword) for keyword in IDENTITY) else None
+    return source
 
 
 def coded(source: Dataset, keyword: str) -> list[Code]:
@@ -142,6 +140,18 @@ def local_time(at: datetime, header: Dataset) -> datetime:
     offset = header.get("TimezoneOffsetFromUTC")
     zone = datetime.strptime(offset, "%z").tzinfo if offset else None
     return at.astimezone(zone).replace(tzinfo=None)
+
+
+def _identity(source: Dataset) -> dict[str, str]:
+    found = {keyword: "".join(_values(source, keyword)) for keyword in IDENTITY}
+    name = found["SOPInstanceUID"] or "<dataset>"
+    for keyword, text in found.items():
+        if not text:
+            raise InputError(name, f"its header has no {keyword}")
+    kind = uid.UID(found["SOPClassUID"])
+    if "ImageStorage" not in kind.keyword or kind.is_retired:
+        raise InputError(name, f"is no image that a result may refer to: {printable(kind.name)}")
+    return found
 
 
 def _values(source: Dataset, keyword: str) -> list[str]:

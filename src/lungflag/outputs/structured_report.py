@@ -52,7 +52,7 @@ def build_report(outcome: Outcome, source: Dataset, package: ModelPackage, at: d
     Raises
     ------
     InputError
-        If `source` lacks one of its four UIDs.
+        If `source` lacks one of its four UIDs, or is no image.
     PackageError
         If the package does not have the outcome's operating point.
     """
