@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import create_engine, event, func, literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError, SQLAlchemyError
 
 from lungflag.errors import LedgerError, SpoolFullError
 from lungflag.service.ledger.schema import UtcTime
@@ -42,7 +43,8 @@ class Database:
     Parameters
     ----------
     url : str
-        ``sqlite:///FILE`` or ``postgresql+pg8000://USER:PASSWORD@HOST/NAME``.
+        ``sqlite:///FILE`` or ``postgresql+pg8000://USER:PASSWORD@HOST/NAME``. With
+        ``?sslrootcert=FILE`` the server has to prove who it is.
     away_seconds : float
         How long an operation waits for a server that has gone away.
 
@@ -106,7 +108,7 @@ class Database:
             try:
                 with self.engine.connect().execution_options(**{_WRITES: writes}) as connection:
                     return _in_transaction(connection, work)
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, OSError) as error:
                 if not _transient(error) or time.monotonic() + pause > deadline:
                     raise _in_words(error) from error
             time.sleep(pause)
@@ -139,17 +141,29 @@ def _engine(url: URL) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
+    # Without authorities pg8000 encrypts where the server can, and believes any server.
+    trusted = _trusting(url.query.get("sslrootcert"))
+    url = url.difference_update_query(["sslrootcert"])
     engine = create_engine(
         url,
         hide_parameters=True,
         pool_pre_ping=True,
         pool_size=10,
         max_overflow=20,
-        connect_args={"timeout": 30, "application_name": "lungflag"},
+        connect_args={"timeout": 30, "application_name": "lungflag", "ssl_context": trusted},
     )
     event.listen(engine, "connect", _prepare_postgresql)
     event.listen(engine, "handle_error", _tell_gone)
     return engine
+
+
+def _trusting(authorities: str | tuple[str, ...] | None) -> ssl.SSLContext | None:
+    if not isinstance(authorities, str):
+        return None
+    try:
+        return ssl.create_default_context(cafile=authorities)
+    except OSError as error:
+        raise LedgerError(f"sslrootcert {authorities}: cannot be used ({error})") from error
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: object) -> None:
@@ -180,16 +194,21 @@ def _prepare_postgresql(connection: DBAPIConnection, _record: object) -> None:
 
 
 def _tell_gone(context: ExceptionContext) -> None:
-    """Let the pool drop a connection that the server has ended."""
-    if _state(context.original_exception).startswith(_GONE):
+    """Let the pool drop a connection that the server has ended, or that broke while reading."""
+    cause = context.original_exception
+    if isinstance(cause, OSError) or _state(cause).startswith(_GONE):
         context.is_disconnect = True
 
 
-def _transient(error: SQLAlchemyError) -> bool:
+def _transient(error: Exception) -> bool:
+    if isinstance(error, OSError):  # pg8000 lets some of the socket's errors through
+        return True
+    if isinstance(error, InvalidRequestError):  # the pool's word, after it reconnected in vain
+        return "connection is closed" in str(error)
     if not isinstance(error, DBAPIError):
         return False
     state = _state(error.orig)
-    lost = error.connection_invalidated or "connection to host" in str(error.orig)
+    lost = error.connection_invalidated or "a connection to host" in str(error.orig)
     return lost or state.startswith(_GONE) or state in _AGAIN
 
 
@@ -199,7 +218,7 @@ def _state(error: BaseException | None) -> str:
     return str(fields.get("C", "")) if isinstance(fields, dict) else ""
 
 
-def _in_words(error: SQLAlchemyError) -> LedgerError | SpoolFullError:
+def _in_words(error: Exception) -> LedgerError | SpoolFullError:
     """Say in a line what went wrong, without values: they are patient data."""
     cause = getattr(error, "orig", None) or error
     if getattr(cause, "sqlite_errorname", "") == "SQLITE_FULL" or _state(cause) == "53100":
