@@ -96,7 +96,8 @@ def test_a_flagged_film() -> None:
     ((graphic, data),) = values(report, "Image Region")
     assert graphic == "POLYLINE"
     assert data == [100, 100, 150, 100, 150, 200, 100, 200, 100, 100]
-    assert values(report, "Source") == [source.SOPInstanceUID]
+    assert values(report, "Source") == [source.SOPInstanceUID] * 2  # of the library, the region
+    assert values(report, "Pixel Data Rows") == [(400.0, "{pixels}")]
     first, *marks, figures, last, region = values(report, "Comment")
     assert first == "Flagged: suspected pneumonia."
     assert tuple(marks) == MARKS
@@ -111,6 +112,7 @@ def test_a_film_that_is_not_flagged_is_not_called_healthy() -> None:
     assert values(report, "Finding") == []  # whoever lists findings lists none
     assert values(report, "Pneumonia") == [("260415000", "SCT")]
     assert values(report, "Image Region") == []
+    assert values(report, "Certainty of Finding") == [(2.3457, "%")]
     assert values(report, "Source of Measurement") == [minimal().SOPInstanceUID]
     assert values(report, "Comment")[0] == (
         "Not flagged: no suspicion raised. This does not rule out pneumonia."
@@ -139,6 +141,41 @@ def test_no_region_where_the_map_or_the_header_has_none() -> None:
         assert values(report, "Image Region") == []
         assert values(report, "Pneumonia") == [("415684004", "SCT")]
         assert not complaints(report)
+
+
+def groups(report: Dataset) -> list[Dataset]:
+    (measurements,) = (
+        item
+        for item in report.ContentSequence
+        if item.ConceptNameCodeSequence[0].CodeMeaning == "Imaging Measurements"
+    )
+    return list(measurements.ContentSequence)
+
+
+def test_viewers_of_regions_get_along_with_every_report() -> None:
+    """OHIF takes a number beside no region for a region, and fails without an image library."""
+    for outcome, shown in (
+        (finding(), True),
+        (finding(flagged=False), False),
+        (rejection(), False),
+    ):
+        report = build_report(outcome, sized(), PACKAGE, AT)
+        assert values(report, "Image Library") == [None]
+        (group,) = groups(report)
+        kinds = [item.ValueType for item in group.ContentSequence]
+        assert ("SCOORD" in kinds, "NUM" in kinds) == (shown, shown)
+        assert {"UIDREF", "TEXT"} <= set(kinds)
+
+
+@pytest.mark.parametrize(
+    ("modality", "code"), [("CR", "CR"), ("DX", "DX"), ("CT", "CT"), ("DR", "OT"), ("", "OT")]
+)
+def test_the_library_knows_the_modality(modality: str, code: str) -> None:
+    source = minimal()
+    source.Modality = modality
+    report = build_report(rejection(), source, PACKAGE, AT)
+    assert values(report, "Modality") == [(code, "DCM")]
+    assert values(report, "Pixel Data Rows") == []
 
 
 def test_the_age_groups_point_is_told() -> None:

@@ -15,6 +15,7 @@ OWN_SCHEME = "99LUNGFLAG"
 OWN_SCHEME_UID = "2.25.44092238505886407993305477124425777751"
 
 PNEUMONIA = Code("233604007", "SCT", "Pneumonia")
+SOURCE = Code("260753009", "SCT", "Source")
 LUNG = Code("39607008", "SCT", "Lung")
 FINDING_CONTEXT = Code("408729009", "SCT", "Finding context")
 SUSPECTED = Code("415684004", "SCT", "Suspected")
@@ -29,6 +30,8 @@ CERTAINTY = Code("111012", "DCM", "Certainty of Finding")
 COMMENT = Code("121106", "DCM", "Comment")
 DEVICE = Code("121007", "DCM", "Device")
 FINDING = Code("121071", "DCM", "Finding")
+IMAGE_LIBRARY = Code("111028", "DCM", "Image Library")
+IMAGE_LIBRARY_GROUP = Code("126200", "DCM", "Image Library Group")
 INSUFFICIENT_QUALITY = Code("110531", "DCM", "Insufficient quality for interpretation")
 SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")
 

@@ -41,7 +41,7 @@ _REQUIRED = (  # type 2 of the Patient and General Study modules (PS3.3, C.7.1.1
 _OPTIONAL = (
     *("IssuerOfPatientID", "PatientIdentityRemoved", "DeidentificationMethod"),
     *("StudyDescription", "PatientAge", "PatientSize", "PatientWeight"),
-    *("TimezoneOffsetFromUTC", "PatientOrientation"),
+    *("TimezoneOffsetFromUTC", "PatientOrientation", "Modality"),
     *("Manufacturer", "ManufacturerModelName", "InstitutionName", "StationName"),
     *("LossyImageCompressionRatio", "LossyImageCompressionMethod"),
 )
@@ -126,6 +126,18 @@ def is_lossy(source: Dataset) -> bool:
     """Return whether the source was compressed with loss, by what it says or how it came."""
     syntax = getattr(source, "file_meta", Dataset()).get("TransferSyntaxUID")
     return _values(source, "LossyImageCompression") == ["01"] or syntax in _LOSSY
+
+
+def size_of(source: Dataset) -> tuple[int, int] | None:
+    """Return the rows and columns, or None where they are not stated."""
+    try:
+        with guarded("Rows", "cannot be read"):
+            rows, columns = source.get("Rows"), source.get("Columns")
+    except UnreadableError:
+        return None
+    if isinstance(rows, int) and isinstance(columns, int) and rows > 0 and columns > 0:
+        return rows, columns
+    return None
 
 
 def local_time(at: datetime, header: Dataset) -> datetime:

@@ -10,8 +10,9 @@ from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from lungflag.outcome import Finding
 from lungflag.outputs import codes, envelope, wording
 from lungflag.outputs.identity import ResultNames, device_uuid
+from lungflag.outputs.image_library import image_library
 from lungflag.outputs.region import peak_region
-from lungflag.outputs.source import clean_header, coded, local_time
+from lungflag.outputs.source import clean_header, coded, local_time, size_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -67,6 +68,7 @@ def build_report(outcome: Outcome, source: Dataset, package: ModelPackage, at: d
         procedure_reported=coded(header, "ProcedureCodeSequence") or [procedure],
         imaging_measurements=[group],
     )
+    content[0].ContentSequence.insert(-1, image_library(header, size_of(source)))
     scheme = CodingSchemeIdentificationItem(codes.OWN_SCHEME, name="lungflag")
     scheme.CodingSchemeUID = codes.OWN_SCHEME_UID
     report = sr.Comprehensive3DSR(
@@ -99,7 +101,11 @@ def _observer(package: ModelPackage) -> sr.ObserverContext:
 def _finding(
     finding: Finding, source: Dataset, header: Dataset, package: ModelPackage, names: ResultNames
 ) -> Any:
-    """Return the measurement group of a finding: TID 1410 where a region is shown, else 1501."""
+    """Return the measurement group of a finding: TID 1410 where a region is shown, else 1501.
+
+    Without a region, the figures stand below the answer that they belong to, as in DICOM's CAD
+    templates: viewers (OHIF) take a number in the group itself for the label of a region.
+    """
     point = package.operating_point(finding.operating_point, finding.age_group)
     presence = codes.SUSPECTED if finding.flagged else codes.NOT_DETECTED
     content: dict[str, Any] = {
@@ -108,23 +114,27 @@ def _finding(
         "finding_type": codes.PNEUMONIA if finding.flagged else None,
         "finding_sites": [sr.FindingSite(codes.LUNG)],
         "algorithm_id": _algorithm(finding, package, point),
-        "measurements": [
-            _percent(codes.CERTAINTY, finding.probability),
-            _percent(codes.THRESHOLD, finding.threshold),
-            _percent(codes.SENSITIVITY, point.sensitivity),
-            _percent(codes.SPECIFICITY, point.specificity),
-        ],
         "qualitative_evaluations": [sr.QualitativeEvaluation(codes.PNEUMONIA, presence)],
     }
-    region = _region(finding, source, header)
+    figures = (
+        (codes.CERTAINTY, finding.probability),
+        (codes.THRESHOLD, finding.threshold),
+        (codes.SENSITIVITY, point.sensitivity),
+        (codes.SPECIFICITY, point.specificity),
+    )
+    region = _region(finding, size_of(source), header)
     group: Any
     if region is None:
         group = sr.MeasurementsAndQualitativeEvaluations(
             source_images=[_image(sr.SourceImageForMeasurementGroup, header)], **content
         )
+        properties = [_property(name, share) for name, share in figures]
+        _item(group, codes.PNEUMONIA).ContentSequence = sr.ContentSequence(properties)
     else:
         group = sr.PlanarROIMeasurementsAndQualitativeEvaluations(
-            referenced_region=region, **content
+            referenced_region=region,
+            measurements=[_measurement(name, share) for name, share in figures],
+            **content,
         )
     if finding.flagged:
         _state_context(group)
@@ -174,20 +184,30 @@ def _algorithm(
     )
 
 
-def _percent(name: Code, share: float) -> sr.Measurement:
-    return sr.Measurement(name=name, value=round(100 * share, 4), unit=codes.PERCENT)
+def _measurement(name: Code, share: float) -> sr.Measurement:
+    return sr.Measurement(name=name, value=_percent(share), unit=codes.PERCENT)
 
 
-def _region(finding: Finding, source: Dataset, header: Dataset) -> sr.ImageRegion | None:
+def _property(name: Code, share: float) -> sr.NumContentItem:
+    kind = sr.RelationshipTypeValues.HAS_PROPERTIES
+    return sr.NumContentItem(name, _percent(share), codes.PERCENT, relationship_type=kind)
+
+
+def _percent(share: float) -> float:
+    return round(100 * share, 4)
+
+
+def _region(
+    finding: Finding, size: tuple[int, int] | None, header: Dataset
+) -> sr.ImageRegion | None:
     """Return where a flagged film's heatmap has its peak, if it has one.
 
     The heatmap spans the image as it is stored: no reader of lungflag turns or crops a DICOM
     image, so that its places are the source's.
     """
-    rows, columns = source.get("Rows"), source.get("Columns")
-    if not (finding.flagged and isinstance(rows, int) and isinstance(columns, int)):
+    if not finding.flagged or size is None:
         return None
-    corners = peak_region(finding.heatmap, rows, columns)
+    corners = peak_region(finding.heatmap, *size)
     if corners is None:
         return None
     image = _image(sr.SourceImageForRegion, header)
@@ -200,11 +220,16 @@ def _image(kind: Any, header: Dataset) -> Any:
 
 def _state_context(group: Any) -> None:
     """Say of the finding itself, for who reads no further, that it is suspected."""
-    (item,) = (item for item in group[0].ContentSequence if item.name == codes.FINDING)
     context = sr.CodeContentItem(
         codes.FINDING_CONTEXT, codes.SUSPECTED, sr.RelationshipTypeValues.HAS_CONCEPT_MOD
     )
-    item.ContentSequence = sr.ContentSequence([context])
+    _item(group, codes.FINDING).ContentSequence = sr.ContentSequence([context])
+
+
+def _item(group: Any, name: Code) -> Any:
+    """Return the one item of that name."""
+    (item,) = (item for item in group[0].ContentSequence if item.name == name)
+    return item
 
 
 def _comment(group: Any, *texts: str) -> None:
