@@ -110,6 +110,11 @@ class WatchFolder:
             reason = error.strerror or error
             raise ConfigurationError(f"watch {folder}: cannot be written ({reason})") from error
 
+    @property
+    def alive(self) -> bool:
+        """Whether it watches."""
+        return self._thread.is_alive()
+
     def start(self) -> None:
         """Watch, until `stop`."""
         self._thread.start()
@@ -117,7 +122,8 @@ class WatchFolder:
     def stop(self) -> None:
         """Take in no more files; the one at hand is finished."""
         self._stopping.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def look(self) -> float:
         """Take in every file that is whole; return how long to wait for the next look."""

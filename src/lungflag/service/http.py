@@ -21,7 +21,7 @@ from lungflag.service.peers import is_loopback
 if TYPE_CHECKING:
     import asyncio
     import ssl
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable
 
     from lungflag.service.metrics import Metrics
 
@@ -41,7 +41,7 @@ def build_app(
     *,
     routes: APIRouter,
     metrics: Metrics,
-    unready: Callable[[], Sequence[str]],
+    unready: Callable[[], Iterable[str]],
     token: str = "",
 ) -> FastAPI:
     """Return the application.
@@ -71,7 +71,7 @@ def build_app(
 
     @app.get("/ready")
     async def ready() -> Response:
-        reasons = list(await run_in_threadpool(unready))
+        reasons = await run_in_threadpool(lambda: list(unready()))
         return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
 
     @app.get("/metrics", dependencies=[Depends(check_token)])
@@ -99,8 +99,6 @@ class WebServer:
     ------
     ConfigurationError
         If others could reach it without TLS.
-    ServiceError
-        If it cannot listen there.
     """
 
     def __init__(
@@ -112,15 +110,20 @@ class WebServer:
                 "data would cross the network for anyone to read or send: set tls_certificate, "
                 "tls_key and tls_ca, or listen on 127.0.0.1"
             )
-        listener = _listen(host, port)
-        self._port = int(listener.getsockname()[1])
+        self._host, self._port = host, port
         self._server = uvicorn.Server(_configuration(app, tls))
-        self._thread = Thread(target=self._server.run, args=([listener],), name="http")
+        self._thread = Thread(target=self._serve, name="http")
+        self._listener: socket.socket | None = None
 
     @property
     def port(self) -> int:
         """The port on which it listens."""
         return self._port
+
+    @property
+    def alive(self) -> bool:
+        """Whether it serves."""
+        return self._thread.is_alive()
 
     def start(self) -> None:
         """Serve, until `stop`.
@@ -128,8 +131,10 @@ class WebServer:
         Raises
         ------
         ServiceError
-            If the server does not come up.
+            If it cannot listen where it should.
         """
+        self._listener = _listen(self._host, self._port)
+        self._port = int(self._listener.getsockname()[1])
         self._thread.start()
         until = monotonic() + _START_SECONDS
         while not self._server.started:
@@ -139,9 +144,14 @@ class WebServer:
 
     def stop(self, seconds: float = 30.0) -> None:
         """Accept no more requests, and let those that run finish, at most so long."""
+        if self._listener is None:
+            return
         self._server.config.timeout_graceful_shutdown = max(1, int(seconds))
         self._server.should_exit = True
         self._thread.join()
+
+    def _serve(self) -> None:
+        self._server.run(sockets=[self._listener] if self._listener else None)
 
 
 class _Protocol(H11Protocol):

@@ -103,21 +103,34 @@ class Node:
         self._entity.acse_timeout = self._entity.dimse_timeout = seconds
         self._entity.network_timeout = seconds
         self._entity.supported_contexts = presentation_contexts(commitment=commitment is not None)
-        self._server = self._listen(host, port, tls, seconds)
-        self._thread = Thread(target=self._server.serve_forever, args=(0.1,), name="dicom")
+        self._host, self._port, self._tls, self._seconds = host, port, tls, seconds
+        self._server: Server | None = None
+        self._thread = Thread(target=self._serve, name="dicom")
 
     @property
     def port(self) -> int:
         """The port on which it listens."""
-        return int(self._server.server_address[1])
+        return int(self._server.server_address[1]) if self._server else self._port
 
     @property
     def associations(self) -> list[Acceptor]:
         """The associations that are open."""
-        return cast("list[Acceptor]", self._server.active_associations)
+        return cast("list[Acceptor]", self._server.active_associations) if self._server else []
+
+    @property
+    def alive(self) -> bool:
+        """Whether it accepts associations."""
+        return self._thread.is_alive()
 
     def start(self) -> None:
-        """Accept associations, in threads, until `stop`."""
+        """Accept associations, in threads, until `stop`.
+
+        Raises
+        ------
+        ServiceError
+            If it cannot listen where it should.
+        """
+        self._server = self._listen()
         self._thread.start()
 
     def stop(self, seconds: float = 30.0) -> None:
@@ -128,6 +141,8 @@ class Node:
         seconds : float
             After which associations are aborted, whatever they are doing.
         """
+        if self._server is None:
+            return
         self._server.shutdown()
         self._thread.join()
         until = monotonic() + seconds
@@ -137,7 +152,10 @@ class Node:
                     association.cut()
             sleep(0.02)
 
-    def _listen(self, host: str, port: int, tls: ssl.SSLContext | None, seconds: float) -> Server:
+    def _serve(self) -> None:
+        cast("Server", self._server).serve_forever(poll_interval=0.1)
+
+    def _listen(self) -> Server:
         handlers: list[tuple[evt.EventType, Any]] = [
             (evt.EVT_REQUESTED, self._admit),
             (evt.EVT_C_ECHO, lambda _: 0x0000),
@@ -148,16 +166,16 @@ class Node:
         try:
             return Server(
                 self._entity,
-                (host, port),
+                (self._host, self._port),
                 handlers,
                 room=self._room,
-                tls=tls,
-                seconds=seconds,
+                tls=self._tls,
+                seconds=self._seconds,
                 admits=self._peers.admits_address,
             )
         except OSError as error:
             raise ServiceError(
-                f"the node cannot listen on {host}:{port} ({error.strerror})"
+                f"the node cannot listen on {self._host}:{self._port} ({error.strerror})"
             ) from error
 
     def _admit(self, event: evt.Event) -> None:

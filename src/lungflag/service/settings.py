@@ -77,6 +77,25 @@ SETTINGS = (
         values.peers,
     ),
     Setting(
+        "associations",
+        16,
+        "Associations that the node has open at once; more are rejected.",
+        values.whole(1, 1000),
+    ),
+    Setting(
+        "receive_mib",
+        1024,
+        "Memory for objects on their way in, MiB: beyond it senders are told to try later.",
+        values.whole(1, 2**20),
+    ),
+    Setting(
+        "commitment",
+        [],
+        "Who may ask for storage commitment and is told where, as AET@host:port. "
+        "This is no archive: see keep_days.",
+        values.endpoints,
+    ),
+    Setting(
         "tls_certificate",
         "",
         "PEM file with the service's certificate. Empty: no TLS.",
@@ -96,6 +115,12 @@ SETTINGS = (
         values.some_text,
     ),
     Setting("http_port", 8080, "Their port.", values.port),
+    Setting(
+        "http_token",
+        "",
+        "What STOW-RS and metrics ask for as a bearer token. Empty: nothing.",
+        values.text,
+    ),
     Setting(
         "watch", "", "A folder whose DICOM files are taken in. Empty: none.", values.optional_path
     ),
@@ -171,11 +196,15 @@ class Settings:
     host: str
     port: int
     allow: tuple[str, ...]
+    associations: int
+    receive_mib: int
+    commitment: tuple[str, ...]
     tls_certificate: Path | None
     tls_key: Path | None
     tls_ca: Path | None
     http_host: str
     http_port: int
+    http_token: str = field(repr=False)
     watch: Path | None
     workers: int
     batch: int

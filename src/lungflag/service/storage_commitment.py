@@ -107,6 +107,11 @@ class StorageCommitment:
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="storage commitment")
 
+    @property
+    def alive(self) -> bool:
+        """Whether it sends reports."""
+        return self._thread.is_alive()
+
     def start(self) -> None:
         """Send reports, until `stop`."""
         self._thread.start()
@@ -115,7 +120,8 @@ class StorageCommitment:
         """Send no more reports. Whoever misses one asks again."""
         self._stopping.set()
         self._requests.put(None)
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def request(self, event: evt.Event) -> tuple[int, None]:
         """Answer an N-ACTION request."""

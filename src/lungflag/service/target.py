@@ -144,16 +144,8 @@ def _send(value: Any) -> tuple[str, ...]:
 
 
 def _peer(value: Any) -> str:
-    address = values.some_text(value)
-    title, _, place = address.rpartition("@")
-    host, _, port = place.rpartition(":")
-    try:
-        values.ae_title(title)
-        if not host or not values.port(port):
-            raise ValueError
-    except ValueError:
-        raise ValueError("is not of the form AET@host:port") from None
-    return address
+    values.endpoint(value)
+    return str(value)
 
 
 def _url(value: Any) -> str:

@@ -97,6 +97,29 @@ def peers(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def endpoint(value: Any) -> tuple[str, str, int]:
+    """Return AE title, host and port of ``AET@host:port``."""
+    title, _, place = some_text(value).rpartition("@")
+    host, _, number = place.rpartition(":")
+    try:
+        if not host or not port(number):
+            raise ValueError
+        return ae_title(title), host.strip("[]"), port(number)
+    except ValueError:
+        raise ValueError("is not of the form AET@host:port") from None
+
+
+def endpoints(value: Any) -> tuple[str, ...]:
+    """Return a list of ``AET@host:port``; as text they are parted by commas."""
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    if not isinstance(value, list | tuple):
+        raise ValueError('is no list of AET@host:port, such as ["XRAY1@192.0.2.7:104"]')
+    for one in value:
+        endpoint(one)
+    return tuple(value)
+
+
 def under(folder: Path, value: Any) -> Any:
     """Return a relative path as one below `folder`, anything else as it is."""
     return folder / value if isinstance(value, Path) else value
