@@ -1,7 +1,7 @@
 """The image that a report is of, in its Image Library: TID 1600.
 
-Viewers find the film by it: OHIF's reader fails without one. highdicom's own library is not used: it
-demands the orientation and the pixel spacing of a radiograph, which many headers lack.
+Viewers find the film by it: OHIF's reader fails without one. highdicom's own library is not used:
+it demands the orientation and the pixel spacing of a radiograph, which many headers lack.
 """
 
 from __future__ import annotations
