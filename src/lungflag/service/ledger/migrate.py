@@ -34,25 +34,21 @@ def prepare(database: Database, *, create: bool) -> None:
     if database.url.get_backend_name() == "sqlite":
         _check_file(Path(name or ""), create=create)
     revision = database.read(_revision)
+    if revision is not None and revision > HEAD:
+        raise LedgerError(
+            f"the database {name} is from a newer lungflag (schema {revision}; this one has "
+            f"{HEAD}): install that one"
+        )
     if revision == HEAD:
         return
     if create:
         database.write(_upgrade)
     elif revision is None:
         raise LedgerError(f"the database {name} is empty: run `lungflag check --create`")
-    elif revision < HEAD:
+    else:
         raise LedgerError(
             f"the database {name} is from an older lungflag (schema {revision}; this one has "
             f"{HEAD}): stop every part of the service, then run `lungflag check --create`"
-        )
-    _refuse_newer(name, revision)
-
-
-def _refuse_newer(name: str | None, revision: str | None) -> None:
-    if revision is not None and revision > HEAD:
-        raise LedgerError(
-            f"the database {name} is from a newer lungflag (schema {revision}; this one has "
-            f"{HEAD}): install that one"
         )
 
 

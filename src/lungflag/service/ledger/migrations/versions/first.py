@@ -130,7 +130,7 @@ def _make_jobs_and_outcomes() -> None:
             " AND code IS NULL)"
             " OR (kind = 'rejection' AND code IS NOT NULL AND probability IS NULL"
             " AND flagged IS NULL)",
-            name="ck_outcomes_either",
+            name=op.f("ck_outcomes_either"),
         ),
     )
     op.create_index("ix_outcomes_decided_at", "outcomes", ["decided_at"])
