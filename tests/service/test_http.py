@@ -119,7 +119,7 @@ class TestTls:
 
 def test_a_port_that_is_taken_is_named(door: Door) -> None:
     with running_web(door) as server, pytest.raises(ServiceError, match="already in use"):
-        WebServer(FastAPI(), host="127.0.0.1", port=server.port)
+        WebServer(FastAPI(), host="127.0.0.1", port=server.port).start()
 
 
 def test_a_request_that_runs_is_finished_before_the_server_stops(door: Door) -> None:

@@ -294,15 +294,19 @@ def test_a_c_store_that_runs_is_finished_before_the_node_stops(own_door: Door, f
         running_node(own_door) as own_node,
         sqlite3.connect(own_door.settings.folder / "ledger.db", isolation_level=None) as other,
     ):
-        idle, busy = associate(own_node), associate(own_node)
+        idle, late, busy = associate(own_node), associate(own_node), associate(own_node)
         other.execute("BEGIN IMMEDIATE")
         answer = pool.submit(busy.send_c_store, film)
         until(lambda: list(own_door.settings.folder.glob("objects/**/*.dcm")))
         stopped = pool.submit(own_node.stop, 20)
+        until(lambda: not own_node.alive)
+        assert late.send_c_store(film).Status == 0xA700
         until(lambda: idle.is_aborted, what="an idle association is aborted")
         assert not answer.done()
         other.execute("COMMIT")
         assert answer.result(timeout=20).Status == 0x0000
+        late.release()
+        busy.release()
         stopped.result(timeout=20)
         assert own_door.knows(dcmread(film).SOPInstanceUID)
         with pytest.raises(ConnectionRefusedError):

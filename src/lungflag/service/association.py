@@ -38,6 +38,7 @@ MAXIMUM_PDU = 2**17
 
 _LARGEST_PDU = 2**20  # of any kind, for peers that are not so exact
 _BACKLOG = 64  # connections that wait to be accepted
+_MOMENT = 1.0  # seconds for a peer to release, or to send its next message
 _LOG = logging.getLogger(__name__)
 
 
@@ -51,14 +52,17 @@ class Acceptor(Association):
         self.acse_timeout = entity.acse_timeout  # of the reactor's timers too
         self.network_timeout = entity.network_timeout
         self._serving = False
+        self._served = monotonic()
 
     @property
     def idle(self) -> bool:
-        """Whether no message is being received, answered or sent."""
-        return not self._serving and (
-            self.dimse.message is None
+        """Whether no message is being received, answered or sent, nor was a moment ago."""
+        return (
+            not self._serving
+            and self.dimse.message is None
             and self.dimse.msg_queue.empty()
             and self.dul.to_provider_queue.empty()
+            and monotonic() - self._served > _MOMENT
         )
 
     def cut(self) -> None:
@@ -90,7 +94,7 @@ class Acceptor(Association):
             _LOG.warning("a message could not be answered: %s", type(error).__name__)
             self.abort()
         finally:
-            self._serving = False
+            self._serving, self._served = False, monotonic()
             if isinstance(msg._dataset_variant, Incoming):
                 msg._dataset_variant.release()
 

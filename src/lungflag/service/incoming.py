@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from pydicom.uid import UID
@@ -34,12 +35,15 @@ class Incoming(BytesIO):
 
     Attributes
     ----------
+    begun : float
+        When its message began, by `time.monotonic`.
     refusal : str
         A code of `lungflag.service.intake.CODES`, or `NO_ROOM`, where the data set was dropped.
     """
 
     def __init__(self, message: DIMSEMessage, association: Association, room: Room) -> None:
         super().__init__()
+        self.begun = monotonic()
         self.refusal = ""
         self._message: DIMSEMessage | None = message
         self._association: Association | None = association

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from math import inf
 from threading import Thread
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, cast
@@ -18,7 +19,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 from lungflag.errors import ServiceError
 from lungflag.radiograph.frame import TRANSFER_SYNTAXES
 from lungflag.service.association import MAXIMUM_PDU, Acceptor, Server
-from lungflag.service.failure import Failure, refusal, take_in
+from lungflag.service.failure import OUT_OF_RESOURCES, Failure, refusal, take_in
 from lungflag.service.incoming import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
@@ -105,6 +106,7 @@ class Node:
         self._entity.supported_contexts = presentation_contexts(commitment=commitment is not None)
         self._host, self._port, self._tls, self._seconds = host, port, tls, seconds
         self._server: Server | None = None
+        self._stopped = inf
         self._thread = Thread(target=self._serve, name="dicom")
 
     @property
@@ -134,7 +136,7 @@ class Node:
         self._thread.start()
 
     def stop(self, seconds: float = 30.0) -> None:
-        """Accept no more associations, let running C-STOREs finish, and end.
+        """Accept no more associations and no more C-STOREs, let running ones finish, and end.
 
         Parameters
         ----------
@@ -143,6 +145,7 @@ class Node:
         """
         if self._server is None:
             return
+        self._stopped = monotonic()
         self._server.shutdown()
         self._thread.join()
         until = monotonic() + seconds
@@ -191,6 +194,8 @@ class Node:
         """Take in the object of a C-STORE request, and return the response's status."""
         request = cast("C_STORE", event.request)
         incoming = cast("Incoming", request.DataSet)
+        if incoming.begun > self._stopped:
+            return _status(Failure(OUT_OF_RESOURCES, "the node is being stopped"))
         if incoming.refusal:
             self._metrics.refused("dimse", incoming.refusal)
             return _status(refusal(incoming.refusal))
