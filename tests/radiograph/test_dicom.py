@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 import warnings
 import zlib
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
 from pydicom.uid import (
     MPEG2MPML,
+    UID,
     CTImageStorage,
     DeflatedExplicitVRLittleEndian,
     DigitalXRayImageStorageForProcessing,
@@ -25,6 +27,7 @@ from pydicom.uid import (
 
 from lungflag.errors import InputError, NotARadiographError, UnreadableError
 from lungflag.radiograph import read_radiograph
+from lungflag.radiograph.dicom import parse_header
 
 from .objects import content, dx
 
@@ -226,6 +229,40 @@ def test_a_deflate_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     deflater = zlib.compressobj(wbits=-15)
     bomb = whole[:start] + deflater.compress(bytes(2**20)) + deflater.flush()
     assert reason(UnreadableError, bomb) == "inflates to more than 65,536 bytes"
+    # Nor if its file meta information is long, and lies about its length.
+    long = bomb[:144] + b"\2\0\1\0OB\0\0\0\x10\0\0" + bytes(4096) + bomb[158:]
+    assert reason(UnreadableError, long) == "inflates to more than 65,536 bytes"
+
+
+@pytest.mark.parametrize(
+    "syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian]
+)
+def test_a_header_is_read_without_its_pixels(syntax: UID) -> None:
+    ds = dx(RAMP, 12)
+    header = parse_header("film", content(ds, syntax), ["SOPInstanceUID", "PatientName"])
+    assert header.SOPInstanceUID == ds.SOPInstanceUID
+    assert header.PatientName == "Test^Patient"
+    assert header.file_meta.TransferSyntaxUID == syntax
+    assert "PixelData" not in header
+    assert "StudyInstanceUID" not in header
+
+
+def test_a_header_is_read_of_what_inflates_to_a_gigabyte(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = content(dx(RAMP, 12), DeflatedExplicitVRLittleEndian)
+    start = 144 + int.from_bytes(whole[140:144], "little")
+    deflater = zlib.compressobj(wbits=-15)
+    inflated = zlib.decompress(whole[start:], wbits=-15)
+    zeros = deflater.compress(inflated) + b"".join(
+        deflater.compress(bytes(2**20)) for _ in range(64)
+    )
+    bomb = whole[:start] + zeros + deflater.flush()
+    monkeypatch.setattr("lungflag.radiograph.dicom.LONGEST_HEADER", 2**16)
+    tracemalloc.start()
+    header = parse_header("film", bomb, ["PatientName"])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert header.PatientName == "Test^Patient"
+    assert peak < 2**20
 
 
 def test_warnings_of_pydicom_neither_leak_nor_stop_the_reading() -> None:
