@@ -90,3 +90,11 @@ def test_a_patients_name_survives_in_every_character_set(key: str) -> None:
 def test_no_header_makes_an_invalid_overlay(source: Dataset) -> None:
     image = build_overlay(finding(marks=MARKS), film(), source, PACKAGE, AT)
     assert not [line for line in complaints(image) if line.startswith("Error")]
+
+
+def test_the_verifier_sees_what_is_missing() -> None:
+    image = build_overlay(finding(), film(), minimal(), PACKAGE, AT)
+    del image.ConversionType
+    image.PatientBirthDate = None
+    del image.StudyInstanceUID
+    assert [line for line in complaints(image) if line.startswith("Error")]
