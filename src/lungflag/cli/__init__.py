@@ -8,15 +8,20 @@ import typer
 
 from lungflag.cli import (
     card,
+    check,
     compare,
     data,
+    deliveries,
     detect,
     ensemble,
     evaluate,
     heatmaps,
     models,
+    node,
     recalibrate,
+    serve,
     train,
+    worker,
 )
 from lungflag.cli._console import fail, say
 from lungflag.errors import LungflagError
@@ -37,13 +42,18 @@ app = typer.Typer(
 app.command("detect")(detect.detect)
 app.command("models")(models.models)
 app.command("card")(card.card)
+app.command("check")(check.check)
 app.command("compare")(compare.compare)
 app.command("ensemble")(ensemble.ensemble)
 app.command("evaluate")(evaluate.evaluate)
 app.command("heatmaps")(heatmaps.heatmaps)
 app.command("recalibrate")(recalibrate.recalibrate)
+app.command("serve")(serve.serve)
+app.command("node")(node.node)
 app.command("train")(train.train)
+app.command("worker")(worker.worker)
 app.add_typer(data.app, name="data")
+app.add_typer(deliveries.app, name="deliveries")
 
 
 def _version(value: bool) -> None:

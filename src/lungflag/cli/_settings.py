@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from lungflag.service.settings import SETTINGS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lungflag.service.settings import Settings
+
+EVERY = tuple(setting.name for setting in SETTINGS if setting.name != "targets")
+"""All settings that fit into an option."""
 
 PANEL = "Settings (also in the file, and in the environment as LUNGFLAG_NAME)"
 
@@ -33,8 +38,9 @@ def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., 
             flags = {name: given.pop(name) for name in names}
             command(read_settings(config, flags), **given)
 
-        settings, *own = inspect.signature(command, eval_str=True).parameters.values()
-        del settings
+        # The first parameter's type is only there for type checkers, and cannot be evaluated.
+        command.__annotations__.pop("settings")
+        _, *own = inspect.signature(command, eval_str=True).parameters.values()
         parameters = [*own, _config_option(), *map(_option, names)]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {one.name: one.annotation for one in parameters}
@@ -72,8 +78,6 @@ def _config_option() -> inspect.Parameter:
 
 
 def _option(name: str) -> inspect.Parameter:
-    from lungflag.service.settings import SETTINGS
-
     (setting,) = (one for one in SETTINGS if one.name == name)
     option = typer.Option(
         None,

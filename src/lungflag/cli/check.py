@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lungflag.cli._settings import with_settings
+from lungflag.cli._settings import EVERY, with_settings
 
 if TYPE_CHECKING:
     from lungflag.service.check import Line
     from lungflag.service.settings import Settings
 
 
-@with_settings()
+@with_settings(*EVERY)
 def check(
     settings: Settings,
     create: Annotated[

@@ -13,6 +13,7 @@ import os
 import resource
 import signal
 import sys
+import traceback
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,7 +84,7 @@ def carry_out(task: Task, detector: Detector, operating_point: str | None) -> Re
         reason = f"results cannot be written ({error.strerror or error})"
         return Reply(task.number, error=reason, environment=True)
     except Exception as error:  # one instance must not end the line
-        return Reply(task.number, error=f"{type(error).__name__}: {one_line(error)}")
+        return Reply(task.number, error=_without_words(error))
     return Reply(task.number, _plain(outcome), rendered, note)
 
 
@@ -130,7 +131,7 @@ def _render(
     except OSError:
         raise
     except Exception as error:  # the header is foreign too; a finding is worth more than it
-        note = f"header not used: {type(error).__name__}"
+        note = f"the header could not be used: {_without_words(error)}"
         return render(outcome, row, picture, detector.package, at, folder), note
 
 
@@ -148,6 +149,12 @@ def _from_row(known: Mapping[str, str]) -> Dataset:
     for keyword, value in known.items():
         setattr(header, keyword, value)
     return header
+
+
+def _without_words(error: Exception) -> str:
+    """Return an error's class and place: its words may quote the header, and logs are read."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
 
 
 def _plain(outcome: Outcome) -> dict[str, Any]:

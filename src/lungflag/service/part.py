@@ -1,6 +1,6 @@
 """One part of `lungflag serve` as a process: it takes its order from standard input.
 
-The order is a line of JSON: which part, the settings, and the parent's process id. When the part
+The order is a line of JSON: the settings, and the parent's process id. When the part
 is ready it says so in a line of JSON on standard output. SIGTERM ends it in good order, and so
 does the death of its parent.
 """
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from lungflag.errors import LungflagError
 from lungflag.service.ledger import Ledger
+from lungflag.service.logs import start_logging
 from lungflag.service.process import die_with_parent, stop_on_signals
 from lungflag.service.settings import Settings, Target, load_settings
 
@@ -28,24 +29,31 @@ if TYPE_CHECKING:
     Ready = Callable[[Mapping[str, Any]], None]
 
 
-def order(part: str, settings: Settings) -> str:
-    """Return the order for a part, to be written by the parent that starts it."""
+def order(settings: Settings) -> str:
+    """Return the order, to be written by the parent that starts a part."""
     values = {item.name: _plain(getattr(settings, item.name)) for item in fields(Settings)}
-    return json.dumps({"part": part, "settings": values, "parent": os.getpid()}) + "\n"
+    return json.dumps({"settings": values, "parent": os.getpid()}) + "\n"
 
 
 def main() -> int:
-    """Run a part: ``python -m lungflag.service.part``."""
+    """Run a part: ``python -m lungflag.service.part NAME``."""
     ordered = json.loads(sys.stdin.readline())
     die_with_parent(signal.SIGTERM, ordered["parent"])
     stop = stop_on_signals(interrupt=False)
     settings = load_settings(None, {}, ordered["settings"])
+    start_logging(settings.log_level)
     try:
-        _PARTS[ordered["part"]](settings, stop, _say)
+        _PARTS[sys.argv[1]](settings, stop, _say)
     except LungflagError as error:
         _say({"failed": str(error)})
         return 2
     return 0
+
+
+def _node(settings: Settings, stop: Stop, ready: Ready) -> None:
+    from lungflag.service.front import run_front
+
+    run_front(settings, stop, lambda front: ready({"listeners": front.listeners()}))
 
 
 def _worker(settings: Settings, stop: Stop, ready: Ready) -> None:
@@ -64,6 +72,7 @@ def _sender(settings: Settings, stop: Stop, ready: Ready) -> None:
 
 
 _PARTS: Mapping[str, Callable[[Settings, Stop, Ready], None]] = {
+    "node": _node,
     "worker": _worker,
     "sender": _sender,
 }

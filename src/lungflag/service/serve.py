@@ -91,7 +91,7 @@ class Group:
             self._selector.close()
 
     def _start(self, part: _Part) -> None:
-        process = _Process(order(part.kind, self._settings))
+        process = _Process(part.kind, order(self._settings))
         self._running[part] = process
         self._selector.register(process.words, selectors.EVENT_READ, part)
 
@@ -157,10 +157,10 @@ class _Process:
 
     words: IO[str]
 
-    def __init__(self, ordered: str) -> None:
+    def __init__(self, kind: str, ordered: str) -> None:
         self.started = monotonic()
-        self._process = subprocess.Popen(  # our own module, by our own interpreter
-            [sys.executable, "-P", "-m", "lungflag.service.part"],
+        self._process = subprocess.Popen(  # noqa: S603  # one of our own parts
+            [sys.executable, "-P", "-m", "lungflag.service.part", kind],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-_SHORTEST_POLL, _LONGEST_POLL = 0.1, 1.0
+_SHORTEST_POLL, _LONGEST_POLL = 0.05, 0.5
 _LOOK_AHEAD = 2  # tasks at the child: it judges one while the last one is entered
 _LONGEST_PAUSE = 60.0
 

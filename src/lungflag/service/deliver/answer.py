@@ -28,10 +28,18 @@ class Answer:
         What it means.
     reason : str
         In one line, for a person, without patient data. Empty where there is nothing to say.
+    said : str
+        The peer's own words, which may name a patient: for the ledger, and not for logs.
     """
 
     state: State
     reason: str = ""
+    said: str = ""
+
+    @property
+    def in_full(self) -> str:
+        """The reason with the peer's words."""
+        return f"{self.reason} ({self.said})" if self.said else self.reason
 
 
 DELIVERED = Answer(State.DELIVERED)

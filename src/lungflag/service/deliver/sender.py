@@ -29,7 +29,7 @@ BATCH = 8
 IDLE_SECONDS = 5.0
 """After so long without anything to send, connections are given back."""
 
-_SHORTEST_POLL, _LONGEST_POLL = 0.1, 1.0
+_SHORTEST_POLL, _LONGEST_POLL = 0.05, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ class Courier:
         if answer.state is State.UNREACHABLE:
             self._away += 1
             pause = self._persistence.reach.seconds(self._away)
-            self._ledger.undelivered(delivery, answer.reason, pause)
+            self._ledger.undelivered(delivery, answer.in_full, pause)
             _LOG.warning("target away", extra=facts)
             return pause
         self._away = 0
@@ -176,10 +176,10 @@ class Courier:
             self._ledger.delivered(delivery)
             _LOG.info("delivered", extra=facts)
         elif answer.state is State.REFUSED or delivery.attempts >= self._persistence.attempts:
-            self._ledger.undelivered(delivery, answer.reason, None)
+            self._ledger.undelivered(delivery, answer.in_full, None)
             _LOG.error("dead letter", extra=facts)
         else:
             pause = self._persistence.backoff.seconds(delivery.attempts)
-            self._ledger.undelivered(delivery, answer.reason, pause)
+            self._ledger.undelivered(delivery, answer.in_full, pause)
             _LOG.warning("not delivered", extra=facts)
         return 0.0

@@ -33,9 +33,9 @@ def to_answer(status: int, comment: str = "") -> Answer:
     if status == _DUPLICATE or status == 0:
         return DELIVERED
     what = _WORDS.get(status) or _WORDS.get(status >> 8) or "cannot understand it"
-    said = f" ({' '.join(comment.split())[:100]})" if comment else ""
+    said = " ".join(comment.split())[:100]
     if warning:
-        return Answer(State.DELIVERED, f"stored with warning {status:04X}H{said}")
+        return Answer(State.DELIVERED, f"stored with warning {status:04X}H", said)
     passing = status == 0x0110 or status >> 8 == 0xA7
     state = State.FAILED if passing else State.REFUSED
-    return Answer(state, f"status {status:04X}H: {what}{said}")
+    return Answer(state, f"status {status:04X}H: {what}", said)
