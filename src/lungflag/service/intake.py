@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from pydicom import uid
 from lungflag.errors import InputError, RefusedError
 from lungflag.radiograph.dicom import PROJECTIONS, parse_header
 from lungflag.radiograph.files import LARGEST_FILE
+from lungflag.service.audit import Audit
 from lungflag.service.ledger import Instance
 from lungflag.service.priority import highest, of_request
 
@@ -91,11 +92,11 @@ class Intake:
         package: ModelPackage,
         metrics: Metrics,
     ) -> None:
-        self._settings = settings
         self._ledger = ledger
         self._spool = spool
         self._package = package
         self._metrics = metrics
+        self._audit = Audit(settings, ledger, "node")
 
     def accept(
         self,
@@ -144,40 +145,34 @@ class Intake:
         ds = _header(data)
         _check_kind(ds)
         _check_announced(ds, announced)
-        study, series, instance = _identifiers(ds)
+        instance = _describe(ds, via=via, peer=peer)
+        receipt = Receipt(instance.sop_instance_uid, instance.study_instance_uid, new=False)
         name, version = self._package.name, self._package.version
-        held = self._ledger.find(instance, package=name, version=version)
+        held = self._ledger.find(instance.sop_instance_uid, package=name, version=version)
         if held.is_result:
             raise RefusedError("own-result", "is a result of this service")
         if held.sha256 is not None:
-            self._metrics.repeated(via, differs=sha256(data).hexdigest() != held.sha256)
+            self._note_repeat(instance, differs=sha256(data).hexdigest() != held.sha256)
         if held.has_job:
-            return Receipt(instance, study, new=False)
+            return receipt
         stored = self._spool.put(data)
+        instance = replace(instance, sha256=stored.sha256, path=stored.path, size=stored.size)
+        message = self._audit.received(instance)
         new = self._ledger.receive(
-            Instance(
-                sop_instance_uid=instance,
-                sop_class_uid=str(ds.SOPClassUID),
-                transfer_syntax_uid=str(ds.file_meta.TransferSyntaxUID),
-                study_instance_uid=study,
-                series_instance_uid=series,
-                patient_id=_text(ds, "PatientID"),
-                patient_name=_text(ds, "PatientName"),
-                accession_number=_text(ds, "AccessionNumber"),
-                study_date=_text(ds, "StudyDate"),
-                modality=_text(ds, "Modality"),
-                sha256=stored.sha256,
-                path=stored.path,
-                size=stored.size,
-                via=via,
-                peer=peer,
-                received_at=datetime.now(UTC),
-            ),
+            instance,
             package=name,
             version=version,
             priority=highest(priority, of_request(_text(ds, "RequestedProcedurePriority"))),
+            audit=message,
         )
-        return Receipt(instance, study, new=new)
+        if new:
+            self._audit.copy(message)
+        return replace(receipt, new=new)
+
+    def _note_repeat(self, instance: Instance, *, differs: bool) -> None:
+        self._metrics.repeated(instance.via, differs=differs)
+        if differs:
+            self._audit.differing(instance)
 
 
 def _header(data: bytes) -> Dataset:
@@ -205,6 +200,29 @@ def _check_announced(ds: Dataset, announced: Mapping[str, str]) -> None:
     for keyword, value in announced.items():
         if _text(ds, keyword) != value:
             raise RefusedError("uid", f"its {keyword} is not the one that was announced")
+
+
+def _describe(ds: Dataset, *, via: str, peer: str) -> Instance:
+    """Return what the header says. The file is not there yet."""
+    study, series, instance = _identifiers(ds)
+    return Instance(
+        sop_instance_uid=instance,
+        sop_class_uid=str(ds.SOPClassUID),
+        transfer_syntax_uid=str(ds.file_meta.TransferSyntaxUID),
+        study_instance_uid=study,
+        series_instance_uid=series,
+        patient_id=_text(ds, "PatientID"),
+        patient_name=_text(ds, "PatientName"),
+        accession_number=_text(ds, "AccessionNumber"),
+        study_date=_text(ds, "StudyDate"),
+        modality=_text(ds, "Modality"),
+        sha256="",
+        path="",
+        size=0,
+        via=via,
+        peer=peer,
+        received_at=datetime.now(UTC),
+    )
 
 
 def _identifiers(ds: Dataset) -> tuple[str, str, str]:

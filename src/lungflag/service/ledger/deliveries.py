@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select, update
 
+from lungflag.service.ledger.lifetime import keep_message
 from lungflag.service.ledger.rows import Delivery
 from lungflag.service.ledger.schema import deliveries, instances, jobs, studies
 
@@ -47,13 +48,15 @@ def lease(
     return [Delivery(**row._mapping) for row in rows]
 
 
-def delivered(database: Database, delivery: Delivery, connection: Connection) -> None:
+def delivered(database: Database, delivery: Delivery, message: str, connection: Connection) -> None:
     """Note that a delivery has arrived: a fact, whoever holds the lease by now."""
-    connection.execute(
+    noted = connection.execute(
         update(deliveries)
         .where(deliveries.c.id == delivery.id, deliveries.c.done_at.is_(None))
         .values(done_at=database.now(), dead_at=None, leased_by=None, error="")
     )
+    if noted.rowcount:
+        keep_message(database, message, connection)
 
 
 def undelivered(
@@ -68,6 +71,8 @@ def undelivered(
     An attempt that was never begun does not count.
     """
     values: dict[str, Any] = {"leased_by": None, "error": error[:1000]}
+    if not error:  # it was never begun
+        values["attempts"] = deliveries.c.attempts - 1
     if not error:
         values["attempts"] = deliveries.c.attempts - 1
     if retry_after is None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import exists, select, update
 
+from lungflag.service.ledger.lifetime import keep_message
 from lungflag.service.ledger.rows import Held
 from lungflag.service.ledger.schema import deliveries, instances, jobs, studies
 from lungflag.service.priority import highest
@@ -42,8 +43,9 @@ def receive(
     package: str,
     version: str,
     priority: str,
+    audit: str,
 ) -> bool:
-    """Keep an instance, its study and a job. Return whether the job is new."""
+    """Keep an instance, its study, a job and the audit message. Return whether the job is new."""
     # The study's row comes first, here and where a job ends, so that no two wait for each other.
     priority = _keep_study(database, instance, connection, priority)
     _keep_instance(database, instance, connection)
@@ -60,7 +62,10 @@ def receive(
         .on_conflict_do_nothing()
         .returning(jobs.c.id)
     )
-    return added.one_or_none() is not None
+    if added.one_or_none() is None:
+        return False
+    keep_message(database, audit, connection)
+    return True
 
 
 def _keep_study(

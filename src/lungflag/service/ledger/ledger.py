@@ -10,7 +10,7 @@ from lungflag.service.ledger.database import AWAY_SECONDS, Database
 from lungflag.service.ledger.migrate import prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime
     from types import TracebackType
 
@@ -102,7 +102,15 @@ class Ledger:
         """
         return self._database.read(partial(views.instance, sop_instance_uid))
 
-    def receive(self, instance: Instance, *, package: str, version: str, priority: str) -> bool:
+    def receive(
+        self,
+        instance: Instance,
+        *,
+        package: str,
+        version: str,
+        priority: str,
+        audit: str = "",
+    ) -> bool:
         """Keep a received instance, its study and a job for it. Idempotent.
 
         An instance that is there already stays as it is, unless its pixels were deleted: then the
@@ -116,6 +124,8 @@ class Ledger:
             The model package that is to judge it.
         priority : str
             One of `lungflag.service.priority.PRIORITIES`.
+        audit : str
+            An audit message that is kept with a new job; none if empty.
 
         Returns
         -------
@@ -130,6 +140,7 @@ class Ledger:
                 package=package,
                 version=version,
                 priority=priority,
+                audit=audit,
             )
         )
 
@@ -178,9 +189,9 @@ class Ledger:
             partial(deliveries.lease, self._database, sender, target, n, seconds)
         )
 
-    def delivered(self, delivery: Delivery) -> None:
-        """Note that a delivery has arrived."""
-        self._database.write(partial(deliveries.delivered, self._database, delivery))
+    def delivered(self, delivery: Delivery, *, audit: str = "") -> None:
+        """Note that a delivery has arrived, and keep an audit message with that."""
+        self._database.write(partial(deliveries.delivered, self._database, delivery, audit))
 
     def undelivered(self, delivery: Delivery, error: str, retry_after: float | None) -> None:
         """Note that a delivery failed: it is due again in `retry_after` seconds.
@@ -218,15 +229,22 @@ class Ledger:
 
     def audit(self, message: str) -> None:
         """Keep an audit message."""
-        self._database.write(partial(lifetime.audit, self._database, message))
+        self._database.write(partial(lifetime.keep_message, self._database, message))
 
     def expire(self, before: datetime) -> Iterator[Expirable]:
         """Return the instances from before a time whose pixels nothing waits for."""
         return iter(self._database.read(partial(lifetime.expire, before)))
 
-    def expired(self, sop_instance_uid: str) -> bool:
+    def expired(self, sop_instance_uid: str, *, audit: str = "") -> bool:
         """Note that an instance's pixels go, and return whether they may.
 
-        False where something has come to need them. Delete the file afterwards.
+        False where something has come to need them: no audit message is kept then. Delete the file
+        afterwards.
         """
-        return self._database.write(partial(lifetime.expired, self._database, sop_instance_uid))
+        return self._database.write(
+            partial(lifetime.expired, self._database, sop_instance_uid, audit)
+        )
+
+    def needed(self, digests: Collection[str]) -> set[str]:
+        """Return those of some hundred SHA-256 digests whose objects have to stay."""
+        return self._database.read(partial(lifetime.needed, digests))

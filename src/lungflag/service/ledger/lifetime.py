@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import exists, insert, select, update
 
 from lungflag.service.ledger.rows import Expirable
-from lungflag.service.ledger.schema import audit as messages
-from lungflag.service.ledger.schema import deliveries, instances, jobs
+from lungflag.service.ledger.schema import audit, deliveries, instances, jobs
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from lungflag.service.ledger.database import Database
 
 
-def audit(database: Database, message: str, connection: Connection) -> None:
-    """Keep an audit message."""
-    connection.execute(insert(messages).values(at=database.now(), message=message))
+def keep_message(database: Database, message: str, connection: Connection) -> None:
+    """Keep an audit message, unless it is empty."""
+    if message:
+        connection.execute(insert(audit).values(at=database.now(), message=message))
 
 
 def expire(before: datetime, connection: Connection) -> list[Expirable]:
@@ -33,7 +34,9 @@ def expire(before: datetime, connection: Connection) -> list[Expirable]:
     return [Expirable(*row) for row in rows]
 
 
-def expired(database: Database, sop_instance_uid: str, connection: Connection) -> bool:
+def expired(
+    database: Database, sop_instance_uid: str, message: str, connection: Connection
+) -> bool:
     """Note that an instance's pixels go, if nothing waits for them."""
     # Locked first, so that a new job, which locks it too, is seen by the condition.
     ours = instances.c.sop_instance_uid == sop_instance_uid
@@ -41,7 +44,20 @@ def expired(database: Database, sop_instance_uid: str, connection: Connection) -
     done = connection.execute(
         update(instances).where(ours, _free()).values(expired_at=database.now())
     )
-    return done.rowcount == 1
+    if not done.rowcount:
+        return False
+    keep_message(database, message, connection)
+    return True
+
+
+def needed(digests: Collection[str], connection: Connection) -> set[str]:
+    """Return those of the SHA-256 digests whose files a row names."""
+    found = connection.scalars(
+        select(instances.c.sha256).where(
+            instances.c.sha256.in_(digests), instances.c.expired_at.is_(None)
+        )
+    )
+    return set(found)
 
 
 def _free() -> ColumnElement[bool]:

@@ -115,7 +115,7 @@ instances = Table(
     Column("sop_class_uid", _Uid, nullable=False),
     Column("transfer_syntax_uid", _Uid, nullable=False),
     Column("modality", Text, nullable=False),
-    Column("sha256", String(64), nullable=False),
+    Column("sha256", String(64), nullable=False, index=True),
     Column("path", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("via", Text, nullable=False),

@@ -64,6 +64,7 @@ def _make_studies_and_instances() -> None:
         ),
     )
     op.create_index("ix_instances_study_instance_uid", "instances", ["study_instance_uid"])
+    op.create_index("ix_instances_sha256", "instances", ["sha256"])
     kept = sa.text("expired_at IS NULL")
     op.create_index(
         "ix_instances_kept",
