@@ -17,6 +17,7 @@ def send_octets(
     data: bytes,
     *,
     context: str,
+    syntax: str = "",
     sop_class: str = "",
     sop_instance: str,
 ) -> int | None:
@@ -24,7 +25,11 @@ def send_octets(
 
     Returns the status, or None where the peer aborts.
     """
-    accepted = next(one for one in association.accepted_contexts if one.abstract_syntax == context)
+    accepted = next(
+        one
+        for one in association.accepted_contexts
+        if one.abstract_syntax == context and syntax in ("", one.transfer_syntax[0])
+    )
     request = C_STORE()
     request.MessageID = 1
     request.AffectedSOPClassUID = UID(sop_class or context)

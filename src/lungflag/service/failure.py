@@ -54,6 +54,11 @@ class Failure:
     comment: str
 
     @property
+    def error_comment(self) -> str:
+        """The comment as Error Comment (0000,0902): at most 64 ASCII characters."""
+        return self.comment.encode("ascii", "replace")[:64].decode("ascii")
+
+    @property
     def passing(self) -> bool:
         """Whether the same object may be taken later."""
         return self.status in (OUT_OF_RESOURCES, LEDGER_AWAY, PROCESSING_FAILURE)

@@ -46,7 +46,6 @@ NETWORK_SECONDS = 60.0
 """How long a peer may be silent, or take for a TLS handshake, a request or a PDU."""
 
 _CALLING_AE_TITLE_NOT_RECOGNISED = (0x01, 0x01, 0x03)  # permanent, by the service user
-_LONGEST_COMMENT = 64  # characters of a LO (PS3.5, 6.2)
 _UNCOMPRESSED: list[str | UID] = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
 _LOG = logging.getLogger(__name__)
 
@@ -232,5 +231,5 @@ def _status(failure: Failure | None) -> Dataset:
     status = Dataset()
     status.Status = failure.status if failure else 0x0000
     if failure:
-        status.ErrorComment = failure.comment.encode("ascii", "replace")[:_LONGEST_COMMENT].decode()
+        status.ErrorComment = failure.error_comment
     return status

@@ -113,7 +113,7 @@ def _item(reference: Reference | None, failure: Failure | None = None) -> Datase
             item.RetrieveURL = None
     if failure is not None:
         item.FailureReason = failure.status
-        item.ErrorComment = failure.comment
+        item.ErrorComment = failure.error_comment
     return item
 
 
