@@ -57,8 +57,8 @@ def in_ledger(database_url: str) -> Iterator[list[str]]:
 
 
 def test_start_and_stop(kept: Audit, in_ledger: list[str], file: Path) -> None:
-    kept.started()
-    kept.stopped()
+    with kept.running():
+        assert len(list(in_ledger)) == 1
     start, stop = map(read_message, in_ledger)
     assert file.read_text().splitlines() == list(in_ledger)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -160,5 +160,6 @@ def test_a_file_that_cannot_be_written_stops_nothing(
     ledger: Ledger, settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     audit = Audit(replace(settings, audit_file=tmp_path / "no" / "folder"), ledger, "node")
-    audit.started()
+    with audit.running():
+        ledger.close()
     assert "the audit file cannot be written" in caplog.text

@@ -10,6 +10,7 @@ import os
 import socket
 from base64 import b64encode
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
@@ -17,8 +18,10 @@ from time import monotonic
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+from lungflag.errors import ServiceError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
     from xml.etree.ElementTree import Element
 
@@ -96,13 +99,14 @@ class Audit:
         self._name = f"lungflag {part}"
         self._alerts = _Limit(ALERTS_A_MINUTE)
 
-    def started(self) -> None:
-        """Note that the part begins to work."""
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Note that the part starts, and that it stops in good order."""
         self._activity("110120")
-
-    def stopped(self) -> None:
-        """Note that the part ends in good order."""
-        self._activity("110121")
+        try:
+            yield
+        finally:
+            self._activity("110121")
 
     def refused(self, peer: str, reason: str) -> None:
         """Note that a peer was not let in.
@@ -168,7 +172,10 @@ class Audit:
 
     def _activity(self, kind: str) -> None:
         event = _Event("110100", "E", kind=kind)
-        self._keep(self._message(event, [self._us("110150")], []))
+        try:
+            self._keep(self._message(event, [self._us("110150")], []))
+        except ServiceError as error:  # the part's own work will tell
+            _LOG.error("the ledger is away", extra={"reason": str(error)})
 
     def _transfer(self, event: _Event, instance: Instance, sender: _Participant) -> str:
         study = _study(instance, [(instance.sop_class_uid, instance.sop_instance_uid)])

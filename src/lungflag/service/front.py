@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from lungflag.errors import LedgerError, ServiceError
 from lungflag.package import GRAPH, ModelPackage, find_package
 from lungflag.service import values
+from lungflag.service.audit import Audit
 from lungflag.service.dicomweb import stow_routes
 from lungflag.service.folder import WatchFolder
 from lungflag.service.http import WebServer, build_app
@@ -16,6 +17,7 @@ from lungflag.service.ledger import Ledger
 from lungflag.service.metrics import Metrics
 from lungflag.service.node import Node
 from lungflag.service.peers import Peers
+from lungflag.service.retention import Retention
 from lungflag.service.room import Room
 from lungflag.service.spool import Spool
 from lungflag.service.storage_commitment import StorageCommitment
@@ -49,13 +51,14 @@ def run_front(settings: Settings, stop: Stop, on_ready: Callable[[Front], None])
     # An SQLite ledger is made by whoever comes first; a database has somebody who looks after it.
     with Ledger.open(settings.database_url, create=not settings.database) as ledger:
         front = Front(settings, ledger)
-        try:
-            front.start()
-            on_ready(front)
-            while not stop.wait(1.0):
-                front.check()
-        finally:
-            front.stop()
+        with Audit(settings, ledger, "node").running():
+            try:
+                front.start()
+                on_ready(front)
+                while not stop.wait(1.0):
+                    front.check()
+            finally:
+                front.stop()
 
 
 class Part(Protocol):
@@ -99,6 +102,7 @@ class Front:
         self._node = Node(
             intake,
             metrics,
+            Audit(settings, ledger, "node"),
             Peers(settings.allow),
             room,
             ae_title=settings.ae_title,
@@ -115,7 +119,8 @@ class Front:
             token=settings.http_token,
         )
         self._web = WebServer(app, host=settings.http_host, port=settings.http_port, tls=inward)
-        self._parts: list[Part] = [self._node, self._web]
+        retention = Retention(settings, ledger, self._spool)
+        self._parts: list[Part] = [self._node, self._web, retention]
         if commitment is not None:
             self._parts.append(commitment)
         if settings.watch is not None:

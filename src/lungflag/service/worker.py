@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lungflag.detector import usable_cpus
 from lungflag.errors import LedgerError, SpoolFullError
 from lungflag.package import ModelPackage, find_package
+from lungflag.service.audit import Audit
 from lungflag.service.judge import ChildLostError, Judge
 from lungflag.service.ledger import NewDelivery, OutcomeRecord
 from lungflag.service.results import NAMES, discard, flush, keep_only, publish
@@ -97,8 +98,9 @@ class Worker:
         try:
             self._judge.start()
             ready()
-            while not stop.is_set():
-                stop.wait(self._turn(stop))
+            with Audit(self._settings, self._ledger, "worker").running():
+                while not stop.is_set():
+                    stop.wait(self._turn(stop))
         finally:
             self._judge.kill()
 

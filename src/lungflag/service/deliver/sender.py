@@ -12,6 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from lungflag.errors import LedgerError, SpoolFullError
+from lungflag.service.audit import Audit
 from lungflag.service.deliver import open_target
 from lungflag.service.deliver.answer import Answer, State
 from lungflag.service.deliver.backoff import Backoff
@@ -76,10 +77,11 @@ def send(
         Thread(target=courier.run, args=(stop,), name=f"lungflag-to-{target.name}")
         for courier, target in zip(couriers, settings.targets, strict=True)
     ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with Audit(settings, ledger, "sender").running():
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
 
 
 class Courier:
@@ -104,6 +106,7 @@ class Courier:
         self._settings = settings
         self._ledger = ledger
         self._persistence = persistence
+        self._audit = Audit(settings, ledger, "sender")
         self._receiver: Receiver = open_target(target, settings)
         self._name = f"{socket.gethostname()}:{os.getpid()}:{target.name}"
         self._away = 0  # how often in a row the target could not be reached
@@ -173,7 +176,7 @@ class Courier:
             return pause
         self._away = 0
         if answer.state is State.DELIVERED:
-            self._ledger.delivered(delivery)
+            self._delivered(delivery)
             _LOG.info("delivered", extra=facts)
         elif answer.state is State.REFUSED or delivery.attempts >= self._persistence.attempts:
             self._ledger.undelivered(delivery, answer.in_full, None)
@@ -183,3 +186,10 @@ class Courier:
             self._ledger.undelivered(delivery, answer.in_full, pause)
             _LOG.warning("not delivered", extra=facts)
         return 0.0
+
+    def _delivered(self, delivery: Delivery) -> None:
+        """Enter an arrival, and the audit message with it."""
+        instance = self._ledger.instance(delivery.sop_instance_uid)
+        message = self._audit.sent(delivery, self._target, instance)
+        self._ledger.delivered(delivery, audit=message)
+        self._audit.copy(message)
