@@ -69,7 +69,11 @@ def running_orthanc(folder: Path, **options: Any) -> Iterator[Orthanc]:
     program = tool("Orthanc")
     if not PLUGIN.exists():
         missing(f"Orthanc's plugin {PLUGIN.name}")
-    server = Orthanc("ORTHANC", free_port(), free_port())
+    server = Orthanc(
+        "ORTHANC",
+        options.pop("DicomPort", None) or free_port(),
+        options.pop("HttpPort", free_port()),
+    )
     folder.mkdir(parents=True, exist_ok=True)
     configuration = folder / "orthanc.json"
     configuration.write_text(json.dumps(_configuration(server, folder) | options))
@@ -103,6 +107,7 @@ def _configuration(server: Orthanc, folder: Path) -> dict[str, Any]:
         "DicomAet": server.ae_title,
         "DicomPort": server.port,
         "DicomCheckCalledAet": True,
+        "DicomAlwaysAllowFind": True,
         "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
         "StableAge": 1,
     }
