@@ -96,6 +96,7 @@ class Front:
         package = ModelPackage.read(find_package(settings.model))
         self._spool = Spool(settings.folder, settings.keep_free_mib)
         metrics, room = Metrics(), Room(settings.receive_mib * 2**20)
+        metrics.watch(ledger, self._spool)
         intake = Intake(settings, ledger, self._spool, package, metrics)
         inward, outward = _tls(settings)
         commitment = _commitment(settings, ledger, package, outward)

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from time import perf_counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -142,6 +143,7 @@ class Intake:
     def _accept(
         self, data: bytes, via: str, peer: str, priority: str, announced: Mapping[str, str]
     ) -> Receipt:
+        started = perf_counter()
         ds = _header(data)
         _check_kind(ds)
         _check_announced(ds, announced)
@@ -167,6 +169,7 @@ class Intake:
         )
         if new:
             self._audit.copy(message)
+            self._metrics.received(via, perf_counter() - started)
         return replace(receipt, new=new)
 
     def _note_repeat(self, instance: Instance, *, differs: bool) -> None:

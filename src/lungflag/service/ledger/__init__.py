@@ -5,11 +5,14 @@ Tables on SQLite or PostgreSQL. Every method is one transaction that is committe
 
 from lungflag.service.ledger.ledger import Ledger
 from lungflag.service.ledger.rows import (
+    Arrived,
     Delivery,
     Expirable,
+    Figures,
     Held,
     Instance,
     Job,
+    Judged,
     NewDelivery,
     OutcomeRecord,
     Queue,
@@ -18,11 +21,14 @@ from lungflag.service.ledger.rows import (
 )
 
 __all__ = [
+    "Arrived",
     "Delivery",
     "Expirable",
+    "Figures",
     "Held",
     "Instance",
     "Job",
+    "Judged",
     "Ledger",
     "NewDelivery",
     "OutcomeRecord",

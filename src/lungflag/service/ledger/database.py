@@ -64,9 +64,12 @@ class Database:
         """Whether this is PostgreSQL; else it is SQLite."""
         return self.engine.dialect.name == "postgresql"
 
-    def read(self, work: Callable[[Connection], Result]) -> Result:
-        """Run `work` in a transaction that sees one state of the database."""
-        return self._run(work, writes=False)
+    def read(self, work: Callable[[Connection], Result], *, patient: bool = True) -> Result:
+        """Run `work` in a transaction that only reads.
+
+        Without being `patient` it does not wait for a server that has gone away.
+        """
+        return self._run(work, writes=False, patient=patient)
 
     def write(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in a transaction, and return after it was committed to the disk.
@@ -81,7 +84,7 @@ class Database:
         SpoolFullError
             If the disk under it is full.
         """
-        return self._run(work, writes=True)
+        return self._run(work, writes=True, patient=True)
 
     def insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
         """Return an INSERT that knows ON CONFLICT."""
@@ -102,8 +105,8 @@ class Database:
         """Close all connections."""
         self.engine.dispose()
 
-    def _run(self, work: Callable[[Connection], Result], *, writes: bool) -> Result:
-        deadline, pause = time.monotonic() + self._away_seconds, 0.05
+    def _run(self, work: Callable[[Connection], Result], *, writes: bool, patient: bool) -> Result:
+        deadline, pause = time.monotonic() + (self._away_seconds if patient else 0.0), 0.05
         while True:
             try:
                 with self.engine.connect().execution_options(**{_WRITES: writes}) as connection:

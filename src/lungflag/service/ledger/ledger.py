@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lungflag.service.ledger import deliveries, intake, jobs, lifetime, views
+from lungflag.service.ledger import deliveries, figures, intake, jobs, lifetime, views
 from lungflag.service.ledger.database import AWAY_SECONDS, Database
 from lungflag.service.ledger.migrate import prepare
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lungflag.service.ledger.rows import (
         Delivery,
         Expirable,
+        Figures,
         Held,
         Instance,
         Job,
@@ -224,6 +225,13 @@ class Ledger:
     def recent(self, n: int) -> list[Recent]:
         """Return the last `n` jobs with their outcomes, newest first."""
         return self._database.read(partial(views.recent, n))
+
+    def figures(self, since: datetime | None) -> Figures:
+        """Return the counts at this moment, and what was done since another one.
+
+        Does not wait for a server that has gone away.
+        """
+        return self._database.read(partial(figures.figures, self._database, since), patient=False)
 
     # Audit and retention
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
 
@@ -246,3 +247,53 @@ class Stray(NamedTuple):
     kind: Literal["package", "target"]
     name: str
     n: int
+
+
+class Judged(NamedTuple):
+    """A job that is done, for metrics."""
+
+    job: int
+    package: str
+    version: str
+    flagged: bool | None
+    code: str | None
+    probability: float | None
+    seconds: float | None
+    received_at: datetime
+    done_at: datetime
+
+
+class Arrived(NamedTuple):
+    """A delivery that is done, for metrics."""
+
+    delivery: int
+    target: str
+    kind: str
+    created_at: datetime
+    done_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """The ledger at one moment, for metrics.
+
+    Attributes
+    ----------
+    now : datetime
+        The moment, by the clock that the ledger's times are told by.
+    jobs : Mapping[tuple[str, str, str], int]
+        Package, version and state (``waiting``, ``leased``) to how many jobs are open.
+    deliveries : Mapping[tuple[str, str], int]
+        Target and state (``waiting``, ``leased``, ``dead``) to how many have not arrived.
+    oldest : datetime or None
+        When the oldest open job's instance came in.
+    judged, arrived : tuple
+        What was done since the moment that was asked for.
+    """
+
+    now: datetime
+    jobs: Mapping[tuple[str, str, str], int]
+    deliveries: Mapping[tuple[str, str], int]
+    oldest: datetime | None
+    judged: tuple[Judged, ...]
+    arrived: tuple[Arrived, ...]

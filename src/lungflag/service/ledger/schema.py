@@ -158,6 +158,13 @@ Index(
     postgresql_where=jobs.c.done_at.is_(None),
 )
 
+Index(
+    "ix_jobs_done",
+    jobs.c.done_at,
+    sqlite_where=jobs.c.done_at.is_not(None),
+    postgresql_where=jobs.c.done_at.is_not(None),
+)
+
 outcomes = Table(
     "outcomes",
     metadata,
@@ -205,6 +212,12 @@ Index(
     deliveries.c.due_at,
     sqlite_where=deliveries.c.done_at.is_(None) & deliveries.c.dead_at.is_(None),
     postgresql_where=deliveries.c.done_at.is_(None) & deliveries.c.dead_at.is_(None),
+)
+Index(
+    "ix_deliveries_done",
+    deliveries.c.done_at,
+    sqlite_where=deliveries.c.done_at.is_not(None),
+    postgresql_where=deliveries.c.done_at.is_not(None),
 )
 Index(
     "ix_deliveries_dead",

@@ -110,6 +110,10 @@ def _make_jobs_and_outcomes() -> None:
         sqlite_where=is_open,
         postgresql_where=is_open,
     )
+    is_done = sa.text("done_at IS NOT NULL")
+    op.create_index(
+        "ix_jobs_done", "jobs", ["done_at"], sqlite_where=is_done, postgresql_where=is_done
+    )
     op.create_table(
         "outcomes",
         sa.Column("job_id", _ID, autoincrement=False, nullable=False),
@@ -165,6 +169,14 @@ def _make_deliveries() -> None:
         ["target", "due_at"],
         sqlite_where=is_open,
         postgresql_where=is_open,
+    )
+    is_done = sa.text("done_at IS NOT NULL")
+    op.create_index(
+        "ix_deliveries_done",
+        "deliveries",
+        ["done_at"],
+        sqlite_where=is_done,
+        postgresql_where=is_done,
     )
     is_dead = sa.text("dead_at IS NOT NULL")
     op.create_index(
