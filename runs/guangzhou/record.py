@@ -22,8 +22,8 @@ from lungflag.package import ModelPackage
 
 SEARCH = Path(__file__).with_name("search.jsonl")
 LEFT_OUT = {
-    "equalised without nih_adults": ("nih_adults", "nih", 495, 342),
-    "equalised without guangzhou": ("guangzhou", "guangzhou", 5216, 2846),
+    "lower rate without nih_adults": ("nih_adults", "nih", 495, 342),
+    "lower rate without guangzhou": ("guangzhou", "guangzhou", 5216, 2846),
 }
 TUNE = (
     "Patients that the network was not trained on; their images set the calibration and the "

@@ -9,8 +9,8 @@ gate=${3:?usage: train.sh DATA WEIGHTS GATE OUT}
 out=${4:?usage: train.sh DATA WEIGHTS GATE OUT}
 here=$(dirname "$0")
 python "$here/../two_hospitals.py" "$data" --out out/two_hospitals.csv
-lungflag train out/two_hospitals.csv --out "$out" --name guangzhou --version 2.0.0 \
-    --weights "$weights" --equalise --balance 0.5 --style-mix 0.6 --crop-scale 0.3 \
+lungflag train out/two_hospitals.csv --out "$out" --name guangzhou --version 2.1.0 \
+    --weights "$weights" --balance 0.5 --style-mix 0.6 --crop-scale 0.3 --lr 3e-4 \
     --epochs 8 --freeze-epochs 1 --patience 0 --seed 1 --gate "$gate" --ages 1 85 \
     --licence "guangzhou=CC BY 4.0" \
     --citation "guangzhou=Kermany, Zhang, Goldbaum: Labeled OCT and Chest X-Ray Images for Classification. Mendeley Data, doi:10.17632/rscbjbr9sj." \
