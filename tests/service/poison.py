@@ -41,8 +41,8 @@ def slow(side: int) -> bytes:
 
 
 def huge() -> bytes:
-    """Return a DX object of a kilobyte whose pixels take 72 MB, and more while they are judged."""
-    ds = dx(np.full((6000, 6000), 5, np.uint16), 12)
+    """Return a DX object of a kilobyte whose pixels take 32 MB, and more while they are judged."""
+    ds = dx(np.full((4000, 4000), 5, np.uint16), 12)
     ds.compress(uid.JPEG2000Lossless, generate_instance_uid=False)
     return content(ds)
 

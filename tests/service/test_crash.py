@@ -16,6 +16,8 @@ def _long() -> bool:
     return settings().max_examples > 1000
 
 
+# pynetdicom, here the modality, leaves sockets to the collector where nobody answers.
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket.socket")
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
