@@ -124,7 +124,7 @@ SETTINGS = (
     Setting(
         "watch", "", "A folder whose DICOM files are taken in. Empty: none.", values.optional_path
     ),
-    Setting("workers", 1, "Worker processes of `lungflag serve`.", values.whole(1, 256)),
+    Setting("workers", 2, "Worker processes of `lungflag serve`.", values.whole(1, 256)),
     Setting("batch", 8, "Instances judged together when there are many.", values.whole(1, 256)),
     Setting(
         "lease_seconds",
