@@ -317,7 +317,7 @@ def main() -> int:
         postgres = stack.enter_context(running_postgres()) if asked.postgresql else None
         for seed in range(1, asked.seeds + 1):
             folder = Path(tempfile.mkdtemp(prefix="lungflag-crash-"))
-            result = run(folder, seed, asked.films, every=80, postgres=postgres)
+            result = run(folder, seed, asked.films, every=120, postgres=postgres)
             print(json.dumps(asdict(result)), flush=True)  # noqa: T201
             wrong += result.lost + result.doubled
             shutil.rmtree(folder)

@@ -29,7 +29,7 @@ def test_nothing_is_lost_and_nothing_is_doubled(
     postgres: Postgres | None = (
         request.getfixturevalue("postgres") if database == "postgresql" else None
     )
-    seeds, films, every = (5, 500, 80) if _long() else (1, 40, 20)
+    seeds, films, every = (5, 500, 120) if _long() else (1, 40, 20)
     for seed in range(1, seeds + 1):
         folder = tmp_path / str(seed)
         folder.mkdir()

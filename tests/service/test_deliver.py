@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ from lungflag.service.deliver.answer import State
 from lungflag.service.ledger import Delivery
 from lungflag.service.results import NAMES
 from lungflag.service.settings import Settings, Target, load_settings
+from tests.service.certificates import Identity, make_certificates
 from tests.service.orthanc import free_port, running_orthanc
 from tests.service.receivers import SECONDARY_CAPTURE, VERIFICATION, running_archive, running_site
 from tests.service.results import AT, Made, make_results
@@ -166,6 +168,36 @@ def test_a_peer_that_does_not_let_us_in_or_is_away_is_tried_again(made: Made) ->
     assert answer.reason == f"cannot be reached at 127.0.0.1:{archive.port}"
 
 
+def test_dicom_over_tls_with_certificates_on_both_sides(made: Made, tmp_path: Path) -> None:
+    ours = make_certificates(tmp_path)
+    options = {
+        "DicomTlsEnabled": True,
+        "DicomTlsCertificate": str(ours.peer.certificate),
+        "DicomTlsPrivateKey": str(ours.peer.key),
+        "DicomTlsTrustedCertificates": str(ours.ca),
+    }
+    with running_orthanc(tmp_path / "orthanc", **options) as orthanc:
+        address = f"{orthanc.ae_title}@127.0.0.1:{orthanc.port}"
+        target, settings = the_target("dicom", address)
+        target = replace(target, tls=True)
+
+        def answer(who: Identity) -> Answer:
+            secure = replace(
+                settings, tls_certificate=who.certificate, tls_key=who.key, tls_ca=ours.ca
+            )
+            receiver = open_target(target, secure)
+            delivery = a_delivery(made, "sr")
+            try:
+                return receiver.deliver(delivery, made.folder / delivery.path)
+            finally:
+                receiver.release()
+
+        assert answer(ours.service).state is State.DELIVERED
+        for stranger in (ours.expired, ours.foreign):
+            assert answer(stranger).state is State.UNREACHABLE
+        assert open_target(replace(target, tls=False), settings).check() != ""
+
+
 @pytest.mark.parametrize(
     ("status", "body", "state"),
     [
@@ -212,7 +244,7 @@ def test_a_bundle_is_posted_to_the_base(made: Made, site: Site, status: int, sta
     answer = send(made, "fhir", site.address, "fhir", user="us", password="secret")
     assert answer.state is state
     method, path, headers, content = site.requests[-1]
-    assert (method, path.rstrip("/")) == ("POST", "/base")
+    assert (method, path) == ("POST", "/base")
     assert headers["Content-Type"] == "application/fhir+json"
     assert headers["Authorization"] == "Basic dXM6c2VjcmV0"
     assert json.loads(content)["type"] == "transaction"

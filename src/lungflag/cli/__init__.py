@@ -51,7 +51,7 @@ app.command("recalibrate")(recalibrate.recalibrate)
 app.command("serve")(serve.serve)
 app.command("node")(node.node)
 app.command("train")(train.train)
-app.command("worker")(worker.worker)
+app.command("worker")(worker.run_worker)
 app.add_typer(data.app, name="data")
 app.add_typer(deliveries.app, name="deliveries")
 

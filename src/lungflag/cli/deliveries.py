@@ -78,6 +78,7 @@ def send(settings: Settings) -> None:
 
     Example: lungflag deliveries send --config lungflag.toml
     """
+    from lungflag.cli._console import say
     from lungflag.service.deliver.sender import send as deliver
     from lungflag.service.ledger import Ledger
     from lungflag.service.logs import start_logging
@@ -85,6 +86,7 @@ def send(settings: Settings) -> None:
 
     start_logging(settings.log_level)
     stop = stop_on_signals()
+    say(f"delivering to {', '.join(one.name for one in settings.targets)}; Ctrl-C ends it")
     with Ledger.open(settings.database_url) as ledger:
         deliver(settings, ledger, stop)
 

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     *("folder", "database", "model", "operating_point", "workers", "batch"),
     *("lease_seconds", "timeout_seconds", "memory_mib", "attempts", "log_level"),
 )
-def worker(settings: Settings) -> None:
+def run_worker(settings: Settings) -> None:
     """Judge what waits in the ledger, until stopped: a part of the service on its own.
 
     Example: lungflag worker --config lungflag.toml
 
     Start as many as there are CPUs to spare, on any machine that shares folder and database.
     """
+    from lungflag.cli._console import say
     from lungflag.service.ledger import Ledger
     from lungflag.service.logs import start_logging
     from lungflag.service.process import stop_on_signals
@@ -29,4 +30,5 @@ def worker(settings: Settings) -> None:
     start_logging(settings.log_level)
     stop = stop_on_signals()
     with Ledger.open(settings.database_url) as ledger:
-        Worker(settings, ledger).run(stop, lambda: None)
+        worker = Worker(settings, ledger)
+        worker.run(stop, lambda: say(f"judging with {worker.package}; Ctrl-C ends it"))

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
 from lungflag.detector import usable_cpus
-from lungflag.errors import LedgerError, SpoolFullError
+from lungflag.errors import LedgerError, PackageError, SpoolFullError
 from lungflag.package import ModelPackage, find_package
 from lungflag.service.audit import Audit
 from lungflag.service.judge import ChildLostError, Judge
@@ -80,6 +80,11 @@ class Worker:
         self._pace = Pace(settings.batch)
         self._troubled = False
 
+    @property
+    def package(self) -> str:
+        """Name and version of the model package."""
+        return f"{self._package.name} {self._package.version}"
+
     def run(self, stop: Stop, ready: Callable[[], None]) -> None:
         """Work until `stop` is set; then finish the instance at hand and give back the others.
 
@@ -137,6 +142,9 @@ class Worker:
                 self._enter(self._held.popleft(), reply)
         except ChildLostError as lost:
             self._give_up(self._held.popleft(), lost.reason)
+        except PackageError:
+            self._give_back_unbegun()
+            raise
         if self._held:
             self._judge.kill()
             self._give_back_unbegun()

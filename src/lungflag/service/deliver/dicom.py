@@ -37,6 +37,7 @@ CONNECT_SECONDS, ANSWER_SECONDS = 10, 30
 """How long a peer may take to let us in, and to answer a message."""
 
 _CLASSES = (Comprehensive3DSRStorage, SecondaryCaptureImageStorage)
+_PRIORITIES = {"MEDIUM": 0, "HIGH": 1, "LOW": 2}  # Priority (0000,0700), PS3.7, 9.3.1.1
 _ECHO = UID("1.2.840.10008.1.1")  # Verification SOP Class (PS3.4, A.4)
 _SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
 
@@ -86,15 +87,14 @@ class Dicom:
 
     def deliver(self, delivery: Delivery, path: Path) -> Answer:
         """Send one object; through a fresh association where the old one turns out to be gone."""
-        del delivery
         try:
             dataset = dcmread(path)
         except OSError as error:
             return Answer(State.FAILED, f"its file cannot be read ({error.strerror})")
-        reused = self._association is not None
-        answer = self._send(dataset)
+        reused, priority = self._association is not None, _PRIORITIES[delivery.priority]
+        answer = self._send(dataset, priority)
         if reused and answer.state is State.UNREACHABLE:
-            answer = self._send(dataset)
+            answer = self._send(dataset, priority)
         return answer
 
     def release(self) -> None:
@@ -116,13 +116,13 @@ class Dicom:
             self.release()
         return "" if status and status.Status == 0 else "does not answer C-ECHO"
 
-    def _send(self, dataset: Dataset) -> Answer:
+    def _send(self, dataset: Dataset, priority: int) -> Answer:
         association = self._associate()
         if isinstance(association, str):
             return Answer(State.UNREACHABLE, association)
         if not _accepts(association, dataset.SOPClassUID):
             return Answer(State.REFUSED, f"does not take {dataset.SOPClassUID.name}")
-        status = association.send_c_store(dataset)
+        status = association.send_c_store(dataset, priority=priority)
         if status:
             return to_answer(status.Status, str(status.get("ErrorComment", "")))
         association.abort()

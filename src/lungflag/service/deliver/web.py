@@ -31,11 +31,12 @@ class Web:
     def request(
         self, method: str, path: str, *, content: bytes = b"", headers: dict[str, str] | None = None
     ) -> httpx2.Response | Answer:
-        """Return the server's response, or why there is none."""
+        """Return the server's response to a request below the target's address, or why none."""
         if self._client is None:
             self._client = self._open()
+        url = self._target.address + path
         try:
-            return self._client.request(method, path, content=content, headers=headers)
+            return self._client.request(method, url, content=content, headers=headers)
         except httpx2.HTTPError as error:
             said = " ".join(str(error).split()) or type(error).__name__
             return Answer(State.UNREACHABLE, f"cannot be reached: {said}")
@@ -50,7 +51,6 @@ class Web:
         target = self._target
         secure = target.address.startswith("https:")
         return httpx2.Client(
-            base_url=target.address,
             verify=ssl.create_default_context(cafile=target.ca) if secure else False,
             headers=target.headers,
             timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
