@@ -10,7 +10,7 @@ from lungflag.outputs.fhir import build_bundle
 from lungflag.outputs.identity import result_uid
 from lungflag.outputs.secondary_capture import build_overlay
 from lungflag.outputs.structured_report import build_report
-from lungflag.service.results import NAMES, Kind, Rendered, flush
+from lungflag.service.results import NAMES, Kind, Rendered
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,7 +31,7 @@ def render(
     at: datetime,
     folder: Path,
 ) -> tuple[Rendered, ...]:
-    """Write an outcome's report, overlay and bundle to `folder`, which is made, and to the disk.
+    """Write an outcome's report, overlay and bundle to `folder`, which is made.
 
     Parameters
     ----------
@@ -64,9 +64,6 @@ def render(
     name, version = package.name, package.version
     uid = result_uid(str(source.SOPInstanceUID), name, version, f"fhir {outcome.operating_point}")
     rendered.append(Rendered("fhir", uid))
-    for item in rendered:
-        flush(folder / NAMES[item.kind])
-    flush(folder)
     return tuple(rendered)
 
 

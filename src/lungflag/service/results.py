@@ -1,7 +1,7 @@
 """Results on disk: ``results/JOB/ATTEMPT/{report.dcm, overlay.dcm, bundle.json}``.
 
-The child writes into ``ATTEMPT.tmp``; the worker renames it when all of it is on the disk. Attempts
-are counted when a job is leased, so that no two workers ever write to the same folder.
+The child writes into ``ATTEMPT.tmp``; the worker flushes that to the disk and renames it, while the
+child is at the next one. Attempts are counted when a job is leased, so that no two workers ever write to the same folder.
 """
 
 from __future__ import annotations
@@ -38,8 +38,11 @@ class Rendered:
 
 
 def publish(folder: Path) -> Path:
-    """Rename ``results/JOB/ATTEMPT.tmp`` to ``results/JOB/ATTEMPT``, durably, and return that."""
+    """Make ``results/JOB/ATTEMPT.tmp`` durable, call it ``results/JOB/ATTEMPT``, and return that."""
     final = folder.with_suffix("")
+    for path in folder.iterdir():
+        flush(path)
+    flush(folder)
     shutil.rmtree(final, ignore_errors=True)
     folder.rename(final)
     flush(final.parent)
