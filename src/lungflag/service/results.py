@@ -1,7 +1,8 @@
 """Results on disk: ``results/JOB/ATTEMPT/{report.dcm, overlay.dcm, bundle.json}``.
 
 The child writes into ``ATTEMPT.tmp``; the worker flushes that to the disk and renames it, while the
-child is at the next one. Attempts are counted when a job is leased, so that no two workers ever write to the same folder.
+child is at the next one. Attempts are counted when a job is leased, so that no two workers ever
+write to the same folder.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Rendered:
 
 
 def publish(folder: Path) -> Path:
-    """Make ``results/JOB/ATTEMPT.tmp`` durable, call it ``results/JOB/ATTEMPT``, and return that."""
+    """Make ``results/JOB/ATTEMPT.tmp`` durable and final: return ``results/JOB/ATTEMPT``."""
     final = folder.with_suffix("")
     for path in folder.iterdir():
         flush(path)
