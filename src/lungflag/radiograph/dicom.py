@@ -159,7 +159,7 @@ def _check_deflated(name: str, data: bytes) -> None:
     if meta.get("TransferSyntaxUID") != uid.DeflatedExplicitVRLittleEndian:
         return
     inflater, rest, size = zlib.decompressobj(-zlib.MAX_WBITS), data[start:], 0
-    while rest and size <= LARGEST_FILE:
+    while rest and not inflater.eof and size <= LARGEST_FILE:  # padding may follow its end
         size += len(inflater.decompress(rest, _PIECE))
         rest = inflater.unconsumed_tail
     if size > LARGEST_FILE:
