@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 from lungflag.package import ModelPackage, find_package
+from lungflag.service.audit import Audit
 from lungflag.service.dicomweb import stow_routes
 from lungflag.service.http import WebServer, build_app
 from lungflag.service.intake import Intake
@@ -56,6 +59,19 @@ class Door:
         """Return how many instances wait to be judged."""
         return self.ledger.queue().jobs_waiting
 
+    def alerts(self) -> list[tuple[str, str]]:
+        """Return peer and reason of every security alert in the audit trail."""
+        with sqlite3.connect(self.settings.folder / "ledger.db") as ledger:
+            messages = [row[0] for row in ledger.execute("SELECT message FROM audit ORDER BY id")]
+        roots = [ElementTree.fromstring(one) for one in messages if '"110113"' in one]
+        return [
+            (
+                root.findtext("ParticipantObjectIdentification/ParticipantObjectName") or "",
+                root.findtext("EventIdentification/EventOutcomeDescription") or "",
+            )
+            for root in roots
+        ]
+
     def counted(self, metric: str, **labels: str) -> float:
         """Return the value of a metric."""
         return self.metrics.registry.get_sample_value(metric, labels) or 0.0
@@ -94,6 +110,7 @@ def running_node(door: Door, *, allow: Sequence[str] = (), **options: Any) -> It
     node = Node(
         door.intake,
         door.metrics,
+        Audit(door.settings, door.ledger, "node"),
         Peers(allow),
         door.room,
         ae_title=door.settings.ae_title,

@@ -193,23 +193,42 @@ def test_the_priority_of_the_message_is_kept(
 
 
 class TestRefusals:
-    def test_a_wrong_called_title(self, node: Node) -> None:
-        assert "Called AE Title Not Recognized" in call("echoscu", node.port, called="OTHER")
+    """Who is not let in stands in the audit trail."""
 
-    def test_a_title_that_is_not_allowed(self, door: Door) -> None:
-        with running_node(door, allow=["XRAY1@127.0.0.1"]) as node:
+    def test_a_wrong_called_title(self, own_door: Door, own_node: Node) -> None:
+        assert "Called AE Title Not Recognized" in call("echoscu", own_node.port, called="OTHER")
+        until(own_door.alerts)
+        assert own_door.alerts() == [("MODALITY@127.0.0.1", "another AE title called")]
+
+    def test_a_title_that_is_not_allowed(self, own_door: Door) -> None:
+        with running_node(own_door, allow=["XRAY1@127.0.0.1"]) as node:
             assert call("echoscu", node.port, calling="XRAY1") == ""
             said = call("echoscu", node.port, calling="XRAY2")
             assert "Calling AE Title Not Recognized" in said
             assert call("echoscu", node.port, calling="XRAY1") == ""
+            until(own_door.alerts)
+            assert own_door.alerts() == [("XRAY2@127.0.0.1", "AE title not allowed")]
 
-    def test_an_address_that_is_not_allowed(self, door: Door) -> None:
-        with running_node(door, allow=["XRAY1@127.0.0.2", "XRAY2@127.0.0.1"]) as node:
+    def test_an_address_that_is_not_allowed(self, own_door: Door) -> None:
+        with running_node(own_door, allow=["XRAY1@127.0.0.2", "XRAY2@127.0.0.1"]) as node:
             allowed = associate(node, title="XRAY1", sender="127.0.0.2")
             assert allowed.is_established
             allowed.release()
             assert associate(node, title="XRAY1", sender="127.0.0.1").is_rejected
             assert is_hung_up(node, sender="127.0.0.3")
+            until(lambda: len(own_door.alerts()) == 2)
+            assert set(own_door.alerts()) == {
+                ("XRAY1@127.0.0.1", "AE title not allowed"),
+                ("127.0.0.3", "address not allowed"),
+            }
+
+    def test_an_audit_trail_that_is_away_lets_nobody_in(self, own_door: Door) -> None:
+        with sqlite3.connect(own_door.settings.folder / "ledger.db") as other:
+            other.execute("DROP TABLE audit")
+        with running_node(own_door, allow=["XRAY1@127.0.0.1"]) as node:
+            assert "Not Recognized" in call("echoscu", node.port, calling="XRAY2")
+            assert is_hung_up(node, sender="127.0.0.3")
+            assert call("echoscu", node.port, calling="XRAY1") == ""
 
     def test_a_network(self, door: Door) -> None:
         with running_node(door, allow=["XRAY1@127.0.1.0/24"]) as node:

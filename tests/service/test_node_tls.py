@@ -60,22 +60,19 @@ def test_a_known_peer_stores_over_tls(
 
 @pytest.mark.parametrize("who", ["expired", "foreign"])
 def test_a_certificate_that_does_not_count_is_refused(
-    node: Node,
-    certificates: Certificates,
-    who: str,
-    caplog: pytest.LogCaptureFixture,
+    door: Door, node: Node, certificates: Certificates, who: str
 ) -> None:
     shown = options(getattr(certificates, who), certificates.ca)
     assert call("echoscu", node.port, options=shown) != ""
-    until(lambda: "CERTIFICATE_VERIFY_FAILED" in caplog.text)
+    until(door.alerts)
+    assert door.alerts() == [("127.0.0.1", "no association: CERTIFICATE_VERIFY_FAILED")]
     assert not node.associations
 
 
-def test_no_certificate_is_refused(
-    node: Node, certificates: Certificates, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_certificate_is_refused(door: Door, node: Node, certificates: Certificates) -> None:
     assert call("echoscu", node.port, options=["+tla", "+cf", certificates.ca]) != ""
-    until(lambda: "PEER_DID_NOT_RETURN_A_CERTIFICATE" in caplog.text)
+    until(door.alerts)
+    assert "PEER_DID_NOT_RETURN_A_CERTIFICATE" in door.alerts()[0][1]
 
 
 def test_no_tls_is_refused(node: Node) -> None:

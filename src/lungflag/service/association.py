@@ -176,6 +176,8 @@ class Server(ThreadedAssociationServer):
         How long a peer may take for a handshake or a PDU.
     admits : callable
         From a peer's address to whether it may connect.
+    on_refusal : callable
+        Called with a peer's address and the reason when it is not let in.
     """
 
     daemon_threads = True
@@ -191,8 +193,10 @@ class Server(ThreadedAssociationServer):
         tls: ssl.SSLContext | None,
         seconds: float,
         admits: Callable[[str], bool],
+        on_refusal: Callable[[str, str], None],
     ) -> None:
-        self.handlers, self.room, self.seconds, self._admits = handlers, room, seconds, admits
+        self.handlers, self.room, self.seconds = handlers, room, seconds
+        self._admits, self._on_refusal = admits, on_refusal
         super().__init__(
             entity,
             address,
@@ -210,15 +214,17 @@ class Server(ThreadedAssociationServer):
         return client, address
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        """Return whether the peer may connect: from its address, and if there are not too many."""
-        del request
-        if not self._admits(client_address[0]):
-            return False
+        """Return whether there are few enough connections for one more."""
+        del request, client_address
         # Above the maximum they are rejected in words; this is for those that never ask.
         return len(self.active_associations) < 2 * self.ae.maximum_associations
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Shake hands if there is TLS, and start the association."""
+        """Shake hands if there is TLS, and start the association; in a thread of its own."""
+        if not self._admits(client_address[0]):
+            self.shutdown_request(request)
+            self._on_refusal(client_address[0], "address not allowed")
+            return
         if self.ssl_context is not None:
             request = self.ssl_context.wrap_socket(request, server_side=True)
         super().finish_request(request, client_address)
@@ -228,7 +234,7 @@ class Server(ThreadedAssociationServer):
         del request
         error = sys.exc_info()[1]
         reason = error.reason if isinstance(error, ssl.SSLError) else type(error).__name__
-        _LOG.warning("no association with %s: %s", client_address[0], reason)
+        self._on_refusal(client_address[0], f"no association: {reason}")
 
     def shutdown(self) -> None:
         """Accept no more connections. Associations go on."""

@@ -77,9 +77,12 @@ def take_in(
     try:
         return intake.accept(data, via=via, peer=peer, priority=priority, announced=announced)
     except LungflagError as error:
-        return to_failure(error)
+        failure = to_failure(error)
+        facts = {"via": via, "peer": peer, "status": f"{failure.status:04X}"}
+        _LOG.warning("an object was not taken in", extra=facts | {"reason": failure.comment})
+        return failure
     except Exception as error:  # nobody foresaw it, so nothing may be acknowledged
-        _LOG.exception("an object could not be taken in")
+        _LOG.exception("an object could not be taken in", extra={"via": via, "peer": peer})
         return Failure(PROCESSING_FAILURE, f"unexpected {type(error).__name__}")
 
 

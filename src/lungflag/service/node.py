@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pynetdicom.pdu_primitives import A_ASSOCIATE
     from pynetdicom.presentation import PresentationContext
 
+    from lungflag.service.audit import Audit
     from lungflag.service.intake import Intake
     from lungflag.service.metrics import Metrics
     from lungflag.service.peers import Peers
@@ -45,7 +46,8 @@ if TYPE_CHECKING:
 NETWORK_SECONDS = 60.0
 """How long a peer may be silent, or take for a TLS handshake, a request or a PDU."""
 
-_CALLING_AE_TITLE_NOT_RECOGNISED = (0x01, 0x01, 0x03)  # permanent, by the service user
+# Permanent, by the service user (PS3.8, 9.3.4).
+_CALLING_TITLE_NOT_RECOGNISED, _CALLED_TITLE_NOT_RECOGNISED = (1, 1, 3), (1, 1, 7)
 _UNCOMPRESSED: list[str | UID] = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
 _LOG = logging.getLogger(__name__)
 
@@ -59,6 +61,8 @@ class Node:
         The door for objects.
     metrics : Metrics
         Where refusals are counted that the door does not see.
+    audit : Audit
+        Where refused peers are noted.
     peers : Peers
         Who may associate.
     room : Room
@@ -81,6 +85,7 @@ class Node:
         self,
         intake: Intake,
         metrics: Metrics,
+        audit: Audit,
         peers: Peers,
         room: Room,
         *,
@@ -92,14 +97,14 @@ class Node:
         commitment: StorageCommitment | None = None,
         seconds: float = NETWORK_SECONDS,
     ) -> None:
-        self._intake, self._metrics, self._peers, self._room = intake, metrics, peers, room
+        self._intake, self._metrics, self._audit = intake, metrics, audit
+        self._peers, self._room = peers, room
         self._commitment = commitment
         self._entity = AE(ae_title)
         self._entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
         self._entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
         self._entity.maximum_pdu_size = MAXIMUM_PDU
         self._entity.maximum_associations = associations
-        self._entity.require_called_aet = True
         self._entity.acse_timeout = self._entity.dimse_timeout = seconds
         self._entity.network_timeout = seconds
         self._entity.supported_contexts = presentation_contexts(commitment=commitment is not None)
@@ -174,6 +179,7 @@ class Node:
                 tls=self._tls,
                 seconds=self._seconds,
                 admits=self._peers.admits_address,
+                on_refusal=self._note_refusal,
             )
         except OSError as error:
             raise ServiceError(
@@ -181,13 +187,26 @@ class Node:
             ) from error
 
     def _admit(self, event: evt.Event) -> None:
-        """Reject an association that the setting `allow` does not name."""
+        """Reject an association that calls another AE, or that `allow` does not name."""
         association = event.assoc
-        title = cast("A_ASSOCIATE", association.requestor.primitive).calling_ae_title.strip()
-        if not self._peers.admits(title, association.requestor.address):
-            _LOG.warning("association refused", extra={"peer": _name(title, association)})
-            association.acse.send_reject(*_CALLING_AE_TITLE_NOT_RECOGNISED)
-            association.kill()  # returns after the rejection is sent
+        request = cast("A_ASSOCIATE", association.requestor.primitive)
+        title = request.calling_ae_title.strip()
+        if request.called_ae_title.strip() != self._entity.ae_title:
+            rejection, reason = _CALLED_TITLE_NOT_RECOGNISED, "another AE title called"
+        elif not self._peers.admits(title, association.requestor.address):
+            rejection, reason = _CALLING_TITLE_NOT_RECOGNISED, "AE title not allowed"
+        else:
+            return
+        association.acse.send_reject(*rejection)
+        association.kill()  # returns after the rejection is sent
+        self._note_refusal(_name(title, association), reason)
+
+    def _note_refusal(self, peer: str, reason: str) -> None:
+        _LOG.warning("a peer was not let in", extra={"peer": peer, "reason": reason})
+        try:
+            self._audit.refused(peer, reason)
+        except ServiceError as error:
+            _LOG.error("the audit trail cannot be written", extra={"reason": str(error)})
 
     def _store(self, event: evt.Event) -> Dataset:
         """Take in the object of a C-STORE request, and return the response's status."""
