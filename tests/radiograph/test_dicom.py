@@ -27,7 +27,7 @@ from pydicom.uid import (
 
 from lungflag.errors import InputError, NotARadiographError, UnreadableError
 from lungflag.radiograph import read_radiograph
-from lungflag.radiograph.dicom import parse_header
+from lungflag.radiograph.header import parse_header
 
 from .objects import content, dx
 
@@ -234,6 +234,17 @@ def test_a_deflate_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert reason(UnreadableError, long) == "inflates to more than 65,536 bytes"
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("padding", [b"", b"\0", b"\0" * 100])
+@pytest.mark.parametrize("piece", [1, 1000, 2**20])
+def test_what_follows_a_deflated_data_set_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch, padding: bytes, piece: int
+) -> None:
+    monkeypatch.setattr("lungflag.radiograph.dicom._PIECE", piece)
+    whole = content(dx(RAMP, 12), DeflatedExplicitVRLittleEndian)
+    assert read_radiograph(whole + padding).pixels.shape == RAMP.shape
+
+
 @pytest.mark.parametrize(
     "syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian]
 )
@@ -256,7 +267,7 @@ def test_a_header_is_read_of_what_inflates_to_a_gigabyte(monkeypatch: pytest.Mon
         deflater.compress(bytes(2**20)) for _ in range(64)
     )
     bomb = whole[:start] + zeros + deflater.flush()
-    monkeypatch.setattr("lungflag.radiograph.dicom.LONGEST_HEADER", 2**16)
+    monkeypatch.setattr("lungflag.radiograph.header.LONGEST_HEADER", 2**16)
     tracemalloc.start()
     header = parse_header("film", bomb, ["PatientName"])
     _, peak = tracemalloc.get_traced_memory()

@@ -8,20 +8,18 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pydicom import dcmread, uid
-from pydicom.dataset import FileMetaDataset
-from pydicom.filereader import read_dataset as read_elements
 from pydicom.multival import MultiValue
-from pydicom.tag import BaseTag, Tag
 
 from lungflag.errors import NotARadiographError, UnreadableError
 from lungflag.radiograph.files import LARGEST_FILE
 from lungflag.radiograph.frame import colour_levels, stored_values, transfer_syntax
 from lungflag.radiograph.greyscale import Stored, brightness
 from lungflag.radiograph.guard import guarded, printable
+from lungflag.radiograph.header import PREFIX, file_meta
 from lungflag.radiograph.pixels import check_size, grey_levels, scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -53,11 +51,6 @@ PROJECTIONS = (
 )
 """SOP Class UIDs of the objects that may hold a radiograph for presentation."""
 
-LONGEST_HEADER = 2**24
-"""Bytes, inflated, in which a file's header is looked for. Icons and overlays fit in."""
-
-_PREFIX = 132  # preamble and ``DICM`` (PS3.10, 7.1)
-_LONGEST_META = 2**16
 _PIECE = 2**20  # bytes, by which a data set is inflated to see how far it goes
 # DR is no defined term, but what many devices write; RG is film; OT is common in captures.
 _MODALITIES = {"CR", "DX", "DR", "RG", "RF", "OT"}
@@ -76,48 +69,6 @@ def parse(name: str, data: bytes) -> Dataset:
     with guarded(name, "cannot be read as DICOM"):
         _check_deflated(name, data)
         return dcmread(BytesIO(data), force=True)
-
-
-def parse_header(name: str, data: bytes, keywords: Sequence[str]) -> Dataset:
-    """Return attributes of a DICOM file's content, and its file meta; pixels are never touched.
-
-    What comes after `LONGEST_HEADER` bytes is not read, deflated or not: neither memory nor time
-    grow with what a hostile object holds.
-
-    Raises
-    ------
-    UnreadableError
-        If it is no DICOM file.
-    """
-    with guarded(name, "cannot be read as DICOM"):
-        meta, start = _file_meta(data)
-        if meta.get("TransferSyntaxUID") != uid.DeflatedExplicitVRLittleEndian:
-            head = data if len(data) <= LONGEST_HEADER else data[:LONGEST_HEADER]
-            return dcmread(BytesIO(head), stop_before_pixels=True, specific_tags=list(keywords))
-        inflated = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[start:], LONGEST_HEADER)
-        ds = read_elements(
-            BytesIO(inflated),
-            False,
-            True,
-            stop_when=_at_pixels,
-            specific_tags=[*map(Tag, keywords)],
-        )
-        ds.file_meta = FileMetaDataset(meta)
-        return ds
-
-
-def _file_meta(data: bytes) -> tuple[Dataset, int]:
-    """Return the file meta information, and where the data set begins.
-
-    That is where group 0002 ends, whatever its Group Length says.
-    """
-    file = BytesIO(data[_PREFIX : _PREFIX + _LONGEST_META])
-    meta = read_elements(file, False, True, stop_when=lambda tag, _vr, _length: tag.group != 2)
-    return meta, _PREFIX + file.tell()
-
-
-def _at_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
-    return tag.group >= 0x7FE0
 
 
 def read_dataset(
@@ -153,9 +104,9 @@ def read_dataset(
 
 def _check_deflated(name: str, data: bytes) -> None:
     """Refuse a deflated data set that grows beyond any radiograph, before pydicom inflates it."""
-    if data[128:_PREFIX] != b"DICM":
+    if data[128:PREFIX] != b"DICM":
         return
-    meta, start = _file_meta(data)
+    meta, start = file_meta(data)
     if meta.get("TransferSyntaxUID") != uid.DeflatedExplicitVRLittleEndian:
         return
     inflater, rest, size = zlib.decompressobj(-zlib.MAX_WBITS), data[start:], 0

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from lungflag.errors import InputError, RefusedError
-from lungflag.radiograph.dicom import parse_header
+from lungflag.radiograph.header import parse_header
 from lungflag.service.failure import CANNOT_UNDERSTAND, NO_ROOM, Failure, take_in, to_failure
 from lungflag.service.multipart import MultipartReader, Part, media_type
 from lungflag.service.room import LARGEST_OBJECT

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from pydicom import uid
 
 from lungflag.errors import InputError, RefusedError
-from lungflag.radiograph.dicom import PROJECTIONS, parse_header
+from lungflag.radiograph.dicom import PROJECTIONS
 from lungflag.radiograph.files import LARGEST_FILE
+from lungflag.radiograph.guard import guarded
+from lungflag.radiograph.header import parse_header
 from lungflag.service.audit import Audit
 from lungflag.service.ledger import Instance
 from lungflag.service.priority import highest, of_request
@@ -47,7 +49,8 @@ _TAGS = (
     *("SpecificCharacterSet", "PatientID", "PatientName", "AccessionNumber"),
     *("StudyDate", "Modality", "RequestedProcedurePriority"),
 )
-_UID = re.compile(r"[0-9.]{1,64}")
+# Leading zeros are wrong (PS3.5, 9.1), and met all the same.
+_UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")
 _LONGEST = 324  # characters of a person's name with its three groups (PS3.5, 6.2)
 
 
@@ -193,10 +196,9 @@ def _header(data: bytes) -> Dataset:
 def _check_kind(ds: Dataset) -> None:
     kind = _text(ds, "SOPClassUID")
     if kind not in SOP_CLASSES:
-        reason = (
-            f"is no projection radiograph: {uid.UID(kind).name}" if kind else "has no SOP Class UID"
-        )
-        raise RefusedError("sop-class", reason[:150])
+        known = _UID.fullmatch(kind) is not None
+        name = uid.UID(kind).name if known else "it has no SOP Class UID"
+        raise RefusedError("sop-class", f"is no projection radiograph: {name}")
 
 
 def _check_announced(ds: Dataset, announced: Mapping[str, str]) -> None:
@@ -210,8 +212,8 @@ def _describe(ds: Dataset, *, via: str, peer: str) -> Instance:
     study, series, instance = _identifiers(ds)
     return Instance(
         sop_instance_uid=instance,
-        sop_class_uid=str(ds.SOPClassUID),
-        transfer_syntax_uid=str(ds.file_meta.TransferSyntaxUID),
+        sop_class_uid=_text(ds, "SOPClassUID"),
+        transfer_syntax_uid=_transfer_syntax(ds),
         study_instance_uid=study,
         series_instance_uid=series,
         patient_id=_text(ds, "PatientID"),
@@ -240,11 +242,18 @@ def _identifiers(ds: Dataset) -> tuple[str, str, str]:
     return study, series, instance
 
 
+def _transfer_syntax(ds: Dataset) -> str:
+    value = _text(ds.file_meta, "TransferSyntaxUID")
+    if not _UID.fullmatch(value):
+        raise RefusedError("unreadable", "does not say its transfer syntax")
+    return value
+
+
 def _text(ds: Dataset, keyword: str) -> str:
     """Return an attribute's text without control characters, which no database has to bear."""
     try:
-        value = str(ds.get(keyword) or "")
-    except Exception:  # a damaged value says nothing
+        with guarded("", ""):
+            value = str(ds.get(keyword) or "")
+    except InputError:  # a damaged value says nothing
         return ""
-    fit = value.encode("utf-8", "replace").decode("utf-8")
-    return "".join(letter for letter in fit if letter.isprintable()).strip()[:_LONGEST]
+    return "".join(letter for letter in value if letter.isprintable()).strip()[:_LONGEST]
