@@ -47,7 +47,9 @@ _NOBODY = {**dict.fromkeys(_UIDS, "2.25.0"), "SOPClassUID": DigitalXRayImageStor
 
 def main() -> int:
     """Run the child: ``python -m lungflag.service.child FD``."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the parent
+    # What a terminal or systemd sends to the whole group is for the parent: it ends this process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with os.fdopen(int(sys.argv[1]), "w", encoding="utf-8") as replies:
         setup = Setup(**json.loads(sys.stdin.readline()))
         die_with_parent(signal.SIGKILL, setup.parent)
