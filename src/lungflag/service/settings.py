@@ -255,7 +255,7 @@ def load_settings(
         except ValueError as error:
             raise ConfigurationError(f"{where}: {name} {error}") from error
         if file is not None and where == str(file):
-            found[name] = values.under(file.parent, found[name])
+            found[name] = _under(file.parent, found[name])
     if not found["targets"]:
         found["targets"] = (_files(found["folder"]),)
     settings = Settings(**found)
@@ -288,6 +288,15 @@ def _of_flags(flags: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
     for name, value in flags.items():
         if value is not None:
             yield name, value, f"--{name.replace('_', '-')}"
+
+
+def _under(folder: Path, value: Any) -> Any:
+    """Return a value of the file, whose relative paths are relative to its folder."""
+    if isinstance(value, Path):
+        return folder / value
+    if isinstance(value, tuple):
+        return tuple(one.under(folder) if isinstance(one, Target) else one for one in value)
+    return value
 
 
 def _files(folder: Path) -> Target:

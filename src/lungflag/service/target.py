@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from base64 import b64encode
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -58,6 +58,11 @@ class Target:
     user: str = ""
     password: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
+
+    def under(self, folder: Path) -> Target:
+        """Return the target with its relative paths below `folder`."""
+        address = str(folder / self.address) if self.kind == "files" else self.address
+        return replace(self, address=address, ca=self.ca and folder / self.ca)
 
     @property
     def ae_title(self) -> str:

@@ -120,11 +120,6 @@ def endpoints(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
-def under(folder: Path, value: Any) -> Any:
-    """Return a relative path as one below `folder`, anything else as it is."""
-    return folder / value if isinstance(value, Path) else value
-
-
 def _number(value: Any, kind: type[int] | type[float]) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
