@@ -99,6 +99,7 @@ def serving(
         "http_port": 0,
         "keep_free_mib": 0,
         "memory_mib": 1024,
+        "workers": 1,
         "targets": inline(list(targets)),
         **settings,
     }
