@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from pydicom.uid import UID
 from pynetdicom.dimse_primitives import C_STORE
 
+from tests.service.waiting import until
+
 if TYPE_CHECKING:
     from pynetdicom.association import Association
 
@@ -38,8 +40,7 @@ def send_octets(
     request.DataSet = BytesIO(data)
     # As pynetdicom's own send_c_store does, so that its reactor does not take the answer.
     association._reactor_checkpoint.clear()
-    while not association._is_paused:
-        pass
+    until(lambda: association._is_paused or not association.is_established)
     association.dimse.send_msg(request, accepted.context_id or 0)
     _, answer = association.dimse.get_msg(block=True)
     association._reactor_checkpoint.set()

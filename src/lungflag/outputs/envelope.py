@@ -7,9 +7,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from highdicom import ContributingEquipment
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian
 
-from lungflag.outputs.identity import ResultNames
+from lungflag.outputs.identity import IMPLEMENTATION_UID, ResultNames
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from lungflag.package import ModelPackage
 
-IMPLEMENTATION_UID = UID("2.25.92949114814098075773900180893988906259")
 MAKER = "lungflag"
 
 _LONGEST = 64  # characters of a Long String (PS3.5, 6.2)

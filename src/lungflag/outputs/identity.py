@@ -6,11 +6,16 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pydicom.uid import UID
+
 if TYPE_CHECKING:
     from pydicom import Dataset
 
     from lungflag.outcome import Outcome
     from lungflag.package import ModelPackage
+
+IMPLEMENTATION_UID = UID("2.25.92949114814098075773900180893988906259")
+"""Implementation Class UID of lungflag's files and associations (PS3.7, D.3.3.2)."""
 
 _SPACE = uuid.UUID("6b5f9f4e-4b0c-5a34-9f57-1f2f6a0c2d11")
 

@@ -6,10 +6,10 @@ from io import BytesIO
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from pydicom.uid import UID
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import C_STORE_RQ, DIMSEMessage
 
+from lungflag.outputs.identity import IMPLEMENTATION_UID
 from lungflag.service.failure import NO_ROOM
 from lungflag.service.room import LARGEST_OBJECT
 
@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 
     from lungflag.service.room import Room
 
-IMPLEMENTATION_CLASS_UID = UID("2.25.303877765054188116422129668544584206074")
-"""Of lungflag's files and associations (PS3.7, D.3.3.2)."""
-
 IMPLEMENTATION_VERSION_NAME = "LUNGFLAG"
+"""Of lungflag's associations (PS3.7, D.3.3.2)."""
 
 _LARGEST_COMMAND = 2**16
 
@@ -146,7 +144,7 @@ def file_head(sop_class: str, sop_instance: str, transfer_syntax: str) -> bytes:
             _uid_element(0x0002, sop_class),
             _uid_element(0x0003, sop_instance),
             _uid_element(0x0010, transfer_syntax),
-            _uid_element(0x0012, IMPLEMENTATION_CLASS_UID),
+            _uid_element(0x0012, IMPLEMENTATION_UID),
         )
     )
     length = b"\x02\x00\x00\x00UL\x04\x00" + len(elements).to_bytes(4, "little")

@@ -17,14 +17,11 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from lungflag.errors import ServiceError
+from lungflag.outputs.identity import IMPLEMENTATION_UID
 from lungflag.radiograph.frame import TRANSFER_SYNTAXES
 from lungflag.service.association import MAXIMUM_PDU, Acceptor, Server
 from lungflag.service.failure import OUT_OF_RESOURCES, Failure, refusal, take_in
-from lungflag.service.incoming import (
-    IMPLEMENTATION_CLASS_UID,
-    IMPLEMENTATION_VERSION_NAME,
-    Incoming,
-)
+from lungflag.service.incoming import IMPLEMENTATION_VERSION_NAME, Incoming
 from lungflag.service.intake import SOP_CLASSES
 from lungflag.service.priority import of_message
 
@@ -101,7 +98,7 @@ class Node:
         self._peers, self._room = peers, room
         self._commitment = commitment
         self._entity = AE(ae_title)
-        self._entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+        self._entity.implementation_class_uid = IMPLEMENTATION_UID
         self._entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
         self._entity.maximum_pdu_size = MAXIMUM_PDU
         self._entity.maximum_associations = associations

@@ -12,6 +12,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, cast
 
 from pydicom import Dataset
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, build_role, evt
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StorageCommitmentPushModel,
@@ -19,6 +20,8 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from lungflag.errors import LedgerError
+from lungflag.outputs.identity import IMPLEMENTATION_UID
+from lungflag.service.incoming import IMPLEMENTATION_VERSION_NAME
 from lungflag.service.intake import SOP_CLASSES
 
 if TYPE_CHECKING:
@@ -51,6 +54,7 @@ FAILURE_REASONS = {
 }
 """Failure Reason (0008,1197) of an instance in a report to its meaning (PS3.3, C.14.1.1)."""
 
+_SYNTAXES: list[str | UID] = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
 _MOST = 10_000  # instances of one request
 _SECONDS = 30
 _LOG = logging.getLogger(__name__)
@@ -100,7 +104,9 @@ class StorageCommitment:
         self._ledger, self._package, self._folder = ledger, package, folder
         self._peers, self._tls, self._pause = peers, tls, pause
         self._entity = AE(ae_title)
-        self._entity.add_requested_context(StorageCommitmentPushModel)
+        self._entity.implementation_class_uid = IMPLEMENTATION_UID
+        self._entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+        self._entity.add_requested_context(StorageCommitmentPushModel, _SYNTAXES)
         self._entity.acse_timeout = self._entity.dimse_timeout = _SECONDS
         self._entity.connection_timeout = self._entity.network_timeout = _SECONDS
         self._requests: Queue[_Request | None] = Queue()

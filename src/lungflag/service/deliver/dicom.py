@@ -18,8 +18,10 @@ from pynetdicom import AE
 from pynetdicom.transport import AssociationSocket
 
 from lungflag.errors import ConfigurationError
+from lungflag.outputs.identity import IMPLEMENTATION_UID
 from lungflag.service.deliver.answer import Answer, State
 from lungflag.service.deliver.status import to_answer
+from lungflag.service.incoming import IMPLEMENTATION_VERSION_NAME
 from lungflag.service.tls import client_context
 
 if TYPE_CHECKING:
@@ -36,10 +38,12 @@ if TYPE_CHECKING:
 CONNECT_SECONDS, ANSWER_SECONDS = 10, 30
 """How long a peer may take to let us in, and to answer a message."""
 
-_CLASSES = (Comprehensive3DSRStorage, SecondaryCaptureImageStorage)
+SOP_CLASSES = (Comprehensive3DSRStorage, SecondaryCaptureImageStorage)
+SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
+"""In which each of them is sent: the first that the peer takes."""
+
 _PRIORITIES = {"MEDIUM": 0, "HIGH": 1, "LOW": 2}  # Priority (0000,0700), PS3.7, 9.3.1.1
 _ECHO = UID("1.2.840.10008.1.1")  # Verification SOP Class (PS3.4, A.4)
-_SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
 
 
 class _Socket(AssociationSocket):
@@ -76,13 +80,15 @@ class Dicom:
         self._target = target
         self._settings = settings
         self._entity = _Entity(target.calling or settings.ae_title)
+        self._entity.implementation_class_uid = IMPLEMENTATION_UID
+        self._entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
         self._entity.connection_timeout = CONNECT_SECONDS
         self._entity.acse_timeout = CONNECT_SECONDS
         self._entity.dimse_timeout = ANSWER_SECONDS
         self._entity.network_timeout = ANSWER_SECONDS
-        for sop_class in _CLASSES:
-            self._entity.add_requested_context(sop_class, _SYNTAXES)
-        self._entity.add_requested_context(_ECHO)
+        for sop_class in SOP_CLASSES:
+            self._entity.add_requested_context(sop_class, SYNTAXES)
+        self._entity.add_requested_context(_ECHO, SYNTAXES)
         self._association: Association | None = None
 
     def deliver(self, delivery: Delivery, path: Path) -> Answer:
