@@ -132,6 +132,9 @@ class Courier:
         except (LedgerError, SpoolFullError) as error:
             _LOG.error("ledger away", extra={"target": self._target.name, "reason": str(error)})
             return _LONGEST_POLL
+        except Exception:  # the thread must go on: nobody would start it again
+            _LOG.exception("sender failed oddly", extra={"target": self._target.name})
+            return self._persistence.reach.longest
 
     def _idle(self) -> float:
         if monotonic() - self._busy_at > IDLE_SECONDS:
