@@ -19,6 +19,8 @@ def open_session(graph: bytes, path: Path, *, threads: int) -> Any:
     ------
     PackageFormatError
         If the bytes are no graph that ONNX Runtime runs.
+    MemoryError
+        If there is too little memory for it.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -29,7 +31,11 @@ def open_session(graph: bytes, path: Path, *, threads: int) -> Any:
         return onnxruntime.InferenceSession(
             graph, sess_options=options, providers=["CPUExecutionProvider"]
         )
+    except MemoryError:
+        raise
     except Exception as error:  # ONNX Runtime's errors share no other base
+        if "bad_alloc" in str(error):  # where and when memory ends decides what it raises
+            raise MemoryError(f"{path}: too little memory") from error
         raise PackageFormatError(f"{path}: {one_line(error)}") from error
 
 
