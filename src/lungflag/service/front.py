@@ -186,7 +186,7 @@ class Front:
     def _unready(self) -> Iterator[str]:
         """Yield why objects cannot be taken in at the moment."""
         try:
-            self._ledger.queue()
+            self._ledger.figures(None)  # does not wait for a server that has gone away
         except LedgerError:
             yield "the ledger is away"
         if self._spool.free_mib() < self._settings.keep_free_mib:

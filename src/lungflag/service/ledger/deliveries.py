@@ -8,7 +8,7 @@ from sqlalchemy import func, select, update
 
 from lungflag.service.ledger.lifetime import keep_message
 from lungflag.service.ledger.rows import Delivery
-from lungflag.service.ledger.schema import deliveries, instances, jobs, studies
+from lungflag.service.ledger.schema import deliveries, instances, jobs
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Select
@@ -24,13 +24,10 @@ def lease(
     """Take up to `n` deliveries to a target."""
     due = connection.execute(
         select(deliveries.c.id)
-        .join(jobs)
-        .join(instances)
-        .join(studies)
         .where(_OPEN, deliveries.c.target == target, deliveries.c.due_at <= database.now())
-        .order_by(studies.c.priority, deliveries.c.created_at, deliveries.c.id)
+        .order_by(deliveries.c.priority, deliveries.c.created_at, deliveries.c.id)
         .limit(n)
-        .with_for_update(skip_locked=True, of=deliveries)
+        .with_for_update(skip_locked=True)
     )
     taken = list(due.scalars())
     if not taken:
@@ -43,7 +40,7 @@ def lease(
     rows = connection.execute(
         _with_facts()
         .where(deliveries.c.id.in_(taken))
-        .order_by(studies.c.priority, deliveries.c.created_at, deliveries.c.id)
+        .order_by(deliveries.c.priority, deliveries.c.created_at, deliveries.c.id)
     )
     return [Delivery(**row._mapping) for row in rows]
 
@@ -128,9 +125,8 @@ def _with_facts() -> Select[Any]:
             instances.c.study_instance_uid,
             jobs.c.package,
             jobs.c.version,
-            studies.c.priority,
+            deliveries.c.priority,
         )
         .join(jobs, jobs.c.id == deliveries.c.job_id)
         .join(instances)
-        .join(studies)
     )

@@ -91,7 +91,7 @@ def _keep_study(
 
 
 def raise_priority(connection: Connection, study_instance_uid: str, priority: str) -> str:
-    """Lock a study, raise its priority and that of its open jobs, and return its priority."""
+    """Lock a study, raise its priority and that of its open work, and return its priority."""
     ours = studies.c.study_instance_uid == study_instance_uid
     before = connection.execute(select(studies.c.priority).where(ours).with_for_update())
     stated: str = before.scalar_one()
@@ -101,9 +101,16 @@ def raise_priority(connection: Connection, study_instance_uid: str, priority: st
         of_study = select(instances.c.sop_instance_uid).where(
             instances.c.study_instance_uid == study_instance_uid
         )
+        ours_too = jobs.c.sop_instance_uid.in_(of_study)
         connection.execute(
-            update(jobs)
-            .where(jobs.c.sop_instance_uid.in_(of_study), jobs.c.done_at.is_(None))
+            update(jobs).where(ours_too, jobs.c.done_at.is_(None)).values(priority=risen)
+        )
+        connection.execute(
+            update(deliveries)
+            .where(
+                deliveries.c.job_id.in_(select(jobs.c.id).where(ours_too)),
+                deliveries.c.done_at.is_(None),
+            )
             .values(priority=risen)
         )
     return risen

@@ -127,6 +127,7 @@ def complete(
         update(jobs).where(jobs.c.id == job.id).values(done_at=database.now(), error="")
     )
     _keep_outcome(job, record, connection)
+    priority = raise_priority(connection, study, of_outcome(record))
     for result in results:
         connection.execute(
             database.insert(deliveries).values(
@@ -135,11 +136,11 @@ def complete(
                 kind=result.kind,
                 path=result.path,
                 uid=result.uid,
+                priority=priority,
                 created_at=database.now(),
                 due_at=database.now(),
             )
         )
-    raise_priority(connection, study, of_outcome(record))
     return True
 
 

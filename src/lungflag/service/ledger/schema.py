@@ -197,6 +197,7 @@ deliveries = Table(
     Column("kind", Text, nullable=False),
     Column("path", Text, nullable=False),
     Column("uid", Text, nullable=False, index=True),
+    Column("priority", Priority, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("error", Text, nullable=False, server_default=""),
     Column("created_at", UtcTime, nullable=False),
@@ -209,6 +210,8 @@ deliveries = Table(
 Index(
     "ix_deliveries_open",
     deliveries.c.target,
+    deliveries.c.priority,
+    deliveries.c.created_at,
     deliveries.c.due_at,
     sqlite_where=deliveries.c.done_at.is_(None) & deliveries.c.dead_at.is_(None),
     postgresql_where=deliveries.c.done_at.is_(None) & deliveries.c.dead_at.is_(None),

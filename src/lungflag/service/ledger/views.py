@@ -12,7 +12,7 @@ from lungflag.service.ledger.schema import deliveries, instances, jobs, outcomes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import ColumnElement, Connection, Row
 
 
 def instance(uid: str, connection: Connection) -> Instance:
@@ -33,30 +33,32 @@ def instance(uid: str, connection: Connection) -> Instance:
 
 def queue(connection: Connection) -> Queue:
     """Return how many jobs and deliveries are in which state."""
-    by_job = connection.execute(
-        select(
-            func.count(jobs.c.id),
-            func.count(jobs.c.done_at),
-            func.count(jobs.c.leased_by).filter(jobs.c.done_at.is_(None)),
-        )
-    ).one()
-    by_delivery = connection.execute(
-        select(
-            func.count(deliveries.c.id),
-            func.count(deliveries.c.done_at),
-            func.count(deliveries.c.dead_at),
-            func.count(deliveries.c.leased_by),
-        )
-    ).one()
+    # Each condition has an index of its own, so that nothing else is looked at.
+    open_jobs = jobs.c.done_at.is_(None)
+    is_open = deliveries.c.done_at.is_(None) & deliveries.c.dead_at.is_(None)
+    waiting, leased = _count_open(connection, jobs.c.leased_by, open_jobs)
+    due, sending = _count_open(connection, deliveries.c.leased_by, is_open)
     return Queue(
-        jobs_waiting=by_job[0] - by_job[1] - by_job[2],
-        jobs_leased=by_job[2],
-        jobs_done=by_job[1],
-        deliveries_waiting=by_delivery[0] - sum(by_delivery[1:]),
-        deliveries_leased=by_delivery[3],
-        deliveries_done=by_delivery[1],
-        deliveries_dead=by_delivery[2],
+        jobs_waiting=waiting,
+        jobs_leased=leased,
+        jobs_done=_count(connection, jobs.c.done_at.is_not(None)),
+        deliveries_waiting=due,
+        deliveries_leased=sending,
+        deliveries_done=_count(connection, deliveries.c.done_at.is_not(None)),
+        deliveries_dead=_count(connection, deliveries.c.dead_at.is_not(None)),
     )
+
+
+def _count_open(
+    connection: Connection, leased_by: ColumnElement[Any], is_open: ColumnElement[bool]
+) -> tuple[int, int]:
+    """Return how many open rows wait, and how many are leased."""
+    row = connection.execute(select(func.count(), func.count(leased_by)).where(is_open)).one()
+    return row[0] - row[1], row[1]
+
+
+def _count(connection: Connection, condition: ColumnElement[bool]) -> int:
+    return connection.execute(select(func.count()).where(condition)).scalar_one()
 
 
 def strays(

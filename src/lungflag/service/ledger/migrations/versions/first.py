@@ -150,6 +150,7 @@ def _make_deliveries() -> None:
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("path", sa.Text, nullable=False),
         sa.Column("uid", sa.Text, nullable=False),
+        sa.Column("priority", sa.SmallInteger, nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
         sa.Column("error", sa.Text, nullable=False, server_default=""),
         sa.Column("created_at", _TIME, nullable=False),
@@ -166,7 +167,7 @@ def _make_deliveries() -> None:
     op.create_index(
         "ix_deliveries_open",
         "deliveries",
-        ["target", "due_at"],
+        ["target", "priority", "created_at", "due_at"],
         sqlite_where=is_open,
         postgresql_where=is_open,
     )
