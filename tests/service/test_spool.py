@@ -6,18 +6,14 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from lungflag.errors import ConfigurationError, SpoolFullError
 from lungflag.service.spool import DAY, HOUR, Spool, Stored
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.service.disks import small_disk
 
 
 def _files(folder: Path) -> list[Path]:
@@ -57,26 +53,13 @@ def test_nothing_is_taken_below_the_room_that_stays_free(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("limit", ["size=3m", "size=100m,nr_inodes=290"])
 def test_a_full_disk_refuses_and_leaves_nothing(tmp_path: Path, limit: str) -> None:
-    with _small_disk(tmp_path / "disk", limit) as small:
+    with small_disk(tmp_path / "disk", limit) as small:
         spool, kept = Spool(small), list[Stored]()
         with pytest.raises(SpoolFullError, match="no room on the disk"):
             kept.extend(spool.put(bytes([n]) * 100_000) for n in range(100))
         assert len(kept) > 5
         assert len(_files(small)) == len(kept)
         assert all(sha256((small / s.path).read_bytes()).hexdigest() == s.sha256 for s in kept)
-
-
-@contextmanager
-def _small_disk(folder: Path, limit: str) -> Iterator[Path]:
-    """Mount a small disk, which only root may."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", limit, "tmpfs", str(folder)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("no right to mount a small disk")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", folder], check=True)
 
 
 _STORE = """
