@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -118,6 +119,17 @@ def test_some_may_fail(door: Door, web: httpx2.Client) -> None:
     assert reasons(response) == [0x0122]
     assert reasons(response, "OtherFailuresSequence") == [0xC000]
     assert door.knows(good.SOPInstanceUID)
+
+
+@pytest.mark.parametrize("name", [".1", "1.", "1..2", "9" * 65, "1.2.x"])
+def test_what_is_no_identifier_is_not_repeated(web: httpx2.Client, name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom's, of the value
+        sent = content(film(SOPInstanceUID=name))
+    response = store(web, sent)
+    assert response.status_code == 409
+    assert reasons(response, "OtherFailuresSequence") == [0xA900]
+    assert store(web, sent, study=name).status_code == 400
 
 
 def test_all_may_fail(door: Door, web: httpx2.Client) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
@@ -11,8 +10,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from lungflag.errors import InputError, RefusedError
+from lungflag.radiograph.guard import guarded
 from lungflag.radiograph.header import parse_header
 from lungflag.service.failure import CANNOT_UNDERSTAND, NO_ROOM, Failure, take_in, to_failure
+from lungflag.service.intake import UID_PATTERN
 from lungflag.service.multipart import MultipartReader, Part, media_type
 from lungflag.service.room import LARGEST_OBJECT
 from lungflag.service.store_response import JSON, XML, Reference, StoreResponse, negotiate
@@ -32,7 +33,6 @@ SILENT_SECONDS = 60.0
 
 _OBJECT = "application/dicom"
 _BROKEN_OFF = {"malformed": 400, "too-large": 413, NO_ROOM: 503}
-_UID = re.compile(r"[0-9.]{1,64}")
 
 
 def stow_routes(intake: Intake, metrics: Metrics, room: Room) -> APIRouter:
@@ -55,7 +55,7 @@ def stow_routes(intake: Intake, metrics: Metrics, room: Room) -> APIRouter:
 
     @router.post("/studies/{study}")
     async def store_in_study(study: str, request: Request) -> Response:
-        if not _UID.fullmatch(study):
+        if not UID_PATTERN.fullmatch(study):
             return _refused(400, "that can be no Study Instance UID")
         announced = {"StudyInstanceUID": study}
         return await _Store(intake, metrics, room, announced).answer(request)
@@ -163,7 +163,8 @@ def _reference(content: bytes) -> Reference | None:
     """Return an object's identifiers, or None where it has none that can be read."""
     try:
         ds = parse_header("the object", content, ["SOPClassUID", "SOPInstanceUID"])
-        found = Reference(str(ds.get("SOPClassUID", "")), str(ds.get("SOPInstanceUID", "")))
-    except (InputError, ValueError):
+        with guarded("the object", "its identifiers cannot be read"):
+            found = Reference(str(ds.get("SOPClassUID", "")), str(ds.get("SOPInstanceUID", "")))
+    except InputError:
         return None
-    return found if all(map(_UID.fullmatch, found)) else None
+    return found if all(map(UID_PATTERN.fullmatch, found)) else None

@@ -49,8 +49,9 @@ _TAGS = (
     *("SpecificCharacterSet", "PatientID", "PatientName", "AccessionNumber"),
     *("StudyDate", "Modality", "RequestedProcedurePriority"),
 )
-# Leading zeros are wrong (PS3.5, 9.1), and met all the same.
-_UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")
+UID_PATTERN = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")
+"""What is taken for a UID. Leading zeros are wrong (PS3.5, 9.1), and met all the same."""
+
 _LONGEST = 324  # characters of a person's name with its three groups (PS3.5, 6.2)
 
 
@@ -196,7 +197,7 @@ def _header(data: bytes) -> Dataset:
 def _check_kind(ds: Dataset) -> None:
     kind = _text(ds, "SOPClassUID")
     if kind not in SOP_CLASSES:
-        known = _UID.fullmatch(kind) is not None
+        known = UID_PATTERN.fullmatch(kind) is not None
         name = uid.UID(kind).name if known else "it has no SOP Class UID"
         raise RefusedError("sop-class", f"is no projection radiograph: {name}")
 
@@ -235,7 +236,7 @@ def _identifiers(ds: Dataset) -> tuple[str, str, str]:
     found = []
     for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
         value = _text(ds, keyword)
-        if not _UID.fullmatch(value):
+        if not UID_PATTERN.fullmatch(value):
             raise RefusedError("uid", f"has no {keyword}, or none that can be one")
         found.append(value)
     study, series, instance = found
@@ -244,7 +245,7 @@ def _identifiers(ds: Dataset) -> tuple[str, str, str]:
 
 def _transfer_syntax(ds: Dataset) -> str:
     value = _text(ds.file_meta, "TransferSyntaxUID")
-    if not _UID.fullmatch(value):
+    if not UID_PATTERN.fullmatch(value):
         raise RefusedError("unreadable", "does not say its transfer syntax")
     return value
 
