@@ -4,6 +4,7 @@ import json
 import logging
 import subprocess
 import sys
+import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,9 @@ def _as_before() -> Iterator[None]:
     """Leave logging as it was found."""
     root = logging.getLogger()
     level, handlers = root.level, root.handlers[:]
+    hooks = sys.excepthook, threading.excepthook
     yield
+    sys.excepthook, threading.excepthook = hooks
     logging.captureWarnings(capture=False)
     root.handlers[:], root.level = handlers, level
 
@@ -80,6 +83,22 @@ def test_an_error_tells_its_place_and_no_value(capsys: pytest.CaptureFixture[str
     assert foreign["stack"][-1].endswith(" fail")
     assert SECRET not in json.dumps(foreign, ensure_ascii=False)
     assert ours["error"] == "LedgerError: the ledger is away"
+
+
+def test_what_nobody_catches_is_told_without_its_words() -> None:
+    code = (
+        "import threading; from lungflag.service.logs import start_logging\n"
+        "start_logging('info')\n"
+        f"def fail(): raise ValueError({SECRET!r})\n"
+        "thread = threading.Thread(target=fail); thread.start(); thread.join(); fail()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [(line["message"], line["error"]) for line in lines] == [
+        ("uncaught error", "ValueError")
+    ] * 2
+    assert all(line["stack"][-1].endswith(" fail") for line in lines)
 
 
 def test_a_process_writes_to_standard_error_only() -> None:

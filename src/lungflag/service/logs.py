@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import sys
+import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,10 @@ def start_logging(level: str) -> None:
     ):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda ended: _uncaught(
+        ended.exc_type, ended.exc_value or ended.exc_type(), ended.exc_traceback
+    )
 
 
 class JsonLines(logging.Formatter):
@@ -69,6 +74,12 @@ class JsonLines(logging.Formatter):
             line["error"] = _error(record.exc_info[1])
             line["stack"] = _stack(record.exc_info[2])
         return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Log what ends a thread or the process: a plain traceback would quote values."""
+    if not issubclass(kind, KeyboardInterrupt):
+        logging.getLogger(_OURS).critical("uncaught error", exc_info=(kind, error, trace))
 
 
 def _error(error: BaseException) -> str:
