@@ -71,6 +71,17 @@ class Postgres:
         )
         return f"postgresql+pg8000://postgres@127.0.0.1:{self.port}/{name}"
 
+    def encrypt(self, certificate: Path, key: Path) -> None:
+        """Show a certificate to whoever connects, from the next start on."""
+        for source, name in ((certificate, "server.crt"), (key, "server.key")):
+            copy = self._data / name
+            shutil.copyfile(source, copy)
+            copy.chmod(0o600)
+            if os.getuid() == 0:
+                shutil.chown(copy, _OWNER, _OWNER)
+        with (self._data / "postgresql.conf").open("a", encoding="utf-8") as file:
+            file.write("ssl = on\n")
+
     def runs(self) -> bool:
         """Return whether it runs."""
         return self._try("pg_ctl", "status")

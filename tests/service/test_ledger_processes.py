@@ -15,6 +15,7 @@ import pytest
 
 from lungflag.errors import LedgerError
 from lungflag.service.ledger import Ledger
+from tests.service.certificates import make_certificates
 from tests.service.postgres import running_postgres
 from tests.service.rows import (
     OURS,
@@ -28,6 +29,7 @@ from tests.service.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from lungflag.service.ledger import Job
     from tests.service.postgres import Postgres
@@ -200,3 +202,26 @@ def test_a_server_that_stays_away_is_an_error_and_then_forgotten(own_postgres: P
         with pytest.raises(LedgerError, match="the ledger cannot be used"):
             Ledger.open(url, away_seconds=0.1)
         own_postgres.start()
+
+
+@left_open
+def test_a_server_has_to_prove_who_it_is_where_it_is_asked_to(
+    own_postgres: Postgres, tmp_path: Path
+) -> None:
+    certificates = make_certificates(tmp_path)
+    url = own_postgres.new_url()
+    known = f"{url}?sslrootcert={certificates.ca}"
+    with pytest.raises(LedgerError, match="refuses SSL"):
+        Ledger.open(known, create=True, away_seconds=0)
+    for identity, fine in ((certificates.foreign, False), (certificates.service, True)):
+        own_postgres.stop()
+        own_postgres.encrypt(identity.certificate, identity.key)
+        own_postgres.start()
+        if fine:
+            with Ledger.open(known, create=True) as ledger:
+                assert ledger.queue().jobs_done == 0
+        else:
+            with pytest.raises(LedgerError, match="certificate verify failed"):
+                Ledger.open(known, create=True, away_seconds=0)
+    with Ledger.open(url) as ledger:  # encrypted, and believed
+        assert ledger.queue().jobs_done == 0

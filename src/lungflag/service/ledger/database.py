@@ -205,7 +205,7 @@ def _tell_gone(context: ExceptionContext) -> None:
 
 def _transient(error: Exception) -> bool:
     if isinstance(error, OSError):  # pg8000 lets some of the socket's errors through
-        return True
+        return not isinstance(error, ssl.SSLCertVerificationError)
     if isinstance(error, InvalidRequestError):  # the pool's word, after it reconnected in vain
         return "connection is closed" in str(error)
     if not isinstance(error, DBAPIError):
@@ -227,5 +227,7 @@ def _in_words(error: Exception) -> LedgerError | SpoolFullError:
     if getattr(cause, "sqlite_errorname", "") == "SQLITE_FULL" or _state(cause) == "53100":
         return SpoolFullError("no room on the disk of the ledger")
     fields: Any = cause.args[0] if cause.args else ""
+    if isinstance(cause, OSError):
+        fields = cause.strerror or str(cause)
     message = fields.get("M", "") if isinstance(fields, dict) else str(fields).split("\n")[0]
     return LedgerError(f"the ledger cannot be used: {type(cause).__name__}: {message}"[:300])
