@@ -312,6 +312,7 @@ def main() -> int:
     parser.add_argument("--films", type=int, default=500)
     parser.add_argument("--postgresql", action="store_true")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and nobody stays behind
     wrong = 0
     with ExitStack() as stack:
         postgres = stack.enter_context(running_postgres()) if asked.postgresql else None
