@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydicom import Dataset, dcmread
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
-from pynetdicom import AE
 from sqlalchemy import create_engine, text
 
 from lungflag.phantom import make_phantom, to_dicom
 from lungflag.service.ledger import Ledger
+from lungflag.service.requestor import Requestor
 from tests.service.fleet import COMMANDS, Service, Target, image_of, running_target
 from tests.service.postgres import running_postgres
 from tests.service.processes import children
@@ -223,9 +223,7 @@ class Sender(Thread):
         self.sent = 0
         self.done = False
         self.films, self._port, self._random = films, port, Random(seed)
-        self._entity = AE("MODALITY")
-        self._entity.acse_timeout = self._entity.dimse_timeout = 20
-        self._entity.network_timeout = self._entity.connection_timeout = 20
+        self._entity = Requestor("MODALITY", connect_seconds=20, answer_seconds=20)
 
     def run(self) -> None:
         bodies = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import contextmanager
 from queue import Queue
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from lungflag.service.storage_commitment import StorageCommitment
 from tests.radiograph.objects import content, dx
 from tests.service.doors import Door, open_door, running_node
 from tests.service.films import phantom_pixels
-from tests.service.orthanc import running_orthanc
+from tests.service.orthanc import free_port, running_orthanc
 from tests.service.waiting import until
 
 if TYPE_CHECKING:
@@ -158,6 +159,15 @@ def test_a_report_that_is_not_taken_is_sent_again_and_given_up(
             reports.get(timeout=30)
         until(lambda: "did not reach MODALITY" in caplog.text)
         assert reports.empty()
+
+
+def test_a_sender_that_is_away_leaves_no_socket_open(
+    door: Door, caplog: pytest.LogCaptureFixture
+) -> None:
+    with committing(door, MODALITY=free_port()) as node:
+        assert ask(node, (DX, "1.2")) == 0x0000
+        until(lambda: "did not reach MODALITY" in caplog.text)
+    gc.collect()  # a socket that nobody closed would be told of here
 
 
 def test_without_it_the_class_is_not_offered(door: Door) -> None:

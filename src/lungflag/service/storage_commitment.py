@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING, cast
 
 from pydicom import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom import AE, build_role, evt
+from pynetdicom import build_role, evt
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StorageCommitmentPushModel,
     StorageCommitmentPushModelInstance,
 )
 
 from lungflag.errors import LedgerError
-from lungflag.outputs.identity import IMPLEMENTATION_UID
-from lungflag.service.incoming import IMPLEMENTATION_VERSION_NAME
 from lungflag.service.intake import SOP_CLASSES
+from lungflag.service.requestor import Requestor
 
 if TYPE_CHECKING:
     import ssl
@@ -103,12 +102,8 @@ class StorageCommitment:
     ) -> None:
         self._ledger, self._package, self._folder = ledger, package, folder
         self._peers, self._tls, self._pause = peers, tls, pause
-        self._entity = AE(ae_title)
-        self._entity.implementation_class_uid = IMPLEMENTATION_UID
-        self._entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+        self._entity = Requestor(ae_title, connect_seconds=_SECONDS, answer_seconds=_SECONDS)
         self._entity.add_requested_context(StorageCommitmentPushModel, _SYNTAXES)
-        self._entity.acse_timeout = self._entity.dimse_timeout = _SECONDS
-        self._entity.connection_timeout = self._entity.network_timeout = _SECONDS
         self._requests: Queue[_Request | None] = Queue()
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="storage commitment")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from socket import IPPROTO_TCP, SHUT_RDWR, TCP_NODELAY
 from typing import TYPE_CHECKING
 
 from pydicom import dcmread
@@ -14,14 +12,11 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     SecondaryCaptureImageStorage,
 )
-from pynetdicom import AE
-from pynetdicom.transport import AssociationSocket
 
 from lungflag.errors import ConfigurationError
-from lungflag.outputs.identity import IMPLEMENTATION_UID
 from lungflag.service.deliver.answer import Answer, State
 from lungflag.service.deliver.status import to_answer
-from lungflag.service.incoming import IMPLEMENTATION_VERSION_NAME
+from lungflag.service.requestor import Requestor
 from lungflag.service.tls import client_context
 
 if TYPE_CHECKING:
@@ -30,7 +25,6 @@ if TYPE_CHECKING:
 
     from pydicom import Dataset
     from pynetdicom.association import Association
-    from pynetdicom.transport import AddressInformation
 
     from lungflag.service.ledger import Delivery
     from lungflag.service.settings import Settings, Target
@@ -46,46 +40,17 @@ _PRIORITIES = {"MEDIUM": 0, "HIGH": 1, "LOW": 2}  # Priority (0000,0700), PS3.7,
 _ECHO = UID("1.2.840.10008.1.1")  # Verification SOP Class (PS3.4, A.4)
 
 
-class _Socket(AssociationSocket):
-    """A socket that is closed when its association ends, however it ends."""
-
-    def _shutdown_socket(self) -> None:
-        if self.socket is not None:
-            with suppress(OSError):  # not connected, or not any more
-                self.socket.shutdown(SHUT_RDWR)
-            self.socket.close()
-
-
-class _Entity(AE):
-    """An application entity whose associations leave nothing open."""
-
-    def _create_socket(
-        self,
-        assoc: Association,
-        address: AddressInformation,
-        tls_args: tuple[SSLContext, str] | None,
-    ) -> AssociationSocket:
-        link = _Socket(assoc, address=address)
-        link.tls_args = tls_args
-        if link.socket is not None:
-            # Commands and data sets are small PDUs, which are not to wait for acknowledgements.
-            link.socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-        return link
-
-
 class Dicom:
     """Sends objects by C-STORE. One association serves a burst."""
 
     def __init__(self, target: Target, settings: Settings) -> None:
         self._target = target
         self._settings = settings
-        self._entity = _Entity(target.calling or settings.ae_title)
-        self._entity.implementation_class_uid = IMPLEMENTATION_UID
-        self._entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
-        self._entity.connection_timeout = CONNECT_SECONDS
-        self._entity.acse_timeout = CONNECT_SECONDS
-        self._entity.dimse_timeout = ANSWER_SECONDS
-        self._entity.network_timeout = ANSWER_SECONDS
+        self._entity = Requestor(
+            target.calling or settings.ae_title,
+            connect_seconds=CONNECT_SECONDS,
+            answer_seconds=ANSWER_SECONDS,
+        )
         for sop_class in SOP_CLASSES:
             self._entity.add_requested_context(sop_class, SYNTAXES)
         self._entity.add_requested_context(_ECHO, SYNTAXES)
