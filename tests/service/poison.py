@@ -40,6 +40,14 @@ def slow(side: int) -> bytes:
     return content(ds)
 
 
+def long_tailed(elements: int) -> bytes:
+    """Return a DX object with so many elements behind its pixels: each takes about 2 us to read.
+
+    It is the same element again and again, so that only time is needed, and no memory.
+    """
+    return content(plain()) + b"\xe1\x7f\x01\x10LO\x00\x00" * elements
+
+
 def huge() -> bytes:
     """Return a DX object of a kilobyte whose pixels take 32 MB, and more while they are judged."""
     ds = dx(np.full((4000, 4000), 5, np.uint16), 12)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHILD = "lungflag.service.child"
+ENDLESS = 8_000_000
+"""Elements behind the pixels of an object that takes many times the limit to read."""
 KNOWN = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "PatientID")
 
 
@@ -118,7 +120,7 @@ def test_memory_is_limited(tmp_path: Path) -> None:
 
 def test_a_child_that_overruns_or_dies_is_replaced(film: Path, tmp_path: Path) -> None:
     path = tmp_path / "slow.dcm"
-    path.write_bytes(poison.slow(3000))
+    path.write_bytes(poison.long_tailed(ENDLESS))
     judge, before = make_judge(seconds=3.0), children(os.getpid(), CHILD)
     judge.start()
     first = children(os.getpid(), CHILD)
@@ -153,7 +155,7 @@ def test_a_model_that_does_not_load_or_was_replaced_is_an_error() -> None:
 
 def test_a_child_dies_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "slow.dcm"
-    path.write_bytes(poison.slow(3000))
+    path.write_bytes(poison.long_tailed(ENDLESS))
     parent = os.fork()
     if parent == 0:
         judge = Judge(

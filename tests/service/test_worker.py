@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from lungflag.service.ledger import Recent
 
-SLOW = 3000
-"""Rows and columns of a film that takes many times `SECONDS` to decode."""
+ENDLESS = 8_000_000
+"""Elements behind the pixels of an object that takes many times `SECONDS` to read."""
 SECONDS = 2.0
 
 
@@ -114,7 +114,7 @@ def test_films_are_judged_and_their_results_are_due_at_each_target(settings: Set
 def test_one_that_overruns_is_rejected_in_the_end_and_harms_no_other(settings: Settings) -> None:
     with open_door(replace(settings, timeout_seconds=SECONDS)) as door:
         first = [bring(door, a_phantom(seed)) for seed in (0, 1)]
-        bad = bring(door, poison.slow(SLOW))
+        bad = bring(door, poison.long_tailed(ENDLESS))
         last = [bring(door, a_phantom(seed)) for seed in (2, 3)]
         with working(door):
             rows = outcomes(door, 5)
@@ -133,7 +133,7 @@ def test_one_that_overruns_is_rejected_in_the_end_and_harms_no_other(settings: S
 
 def test_a_killed_child_costs_an_attempt_and_nothing_else(settings: Settings) -> None:
     with open_door(settings) as door:
-        uid = bring(door, poison.slow(1200))
+        uid = bring(door, poison.long_tailed(1_000_000))
         with working(door):
             until(lambda: children(os.getpid(), "lungflag.service.child"), what="a child")
             until(lambda: door.ledger.queue().jobs_leased == 1, what="a lease")
