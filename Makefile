@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 SETUP = pyproject.toml constraints.txt
 
-.PHONY: help demo lint check test proof bench clean
+.PHONY: help demo lint check test proof bench frontend clean
 
 help:
 	@echo "make demo   install the light base and flag a dozen synthetic radiographs"
@@ -13,6 +13,7 @@ help:
 	@echo "make check  the fast part of it, for every change"
 	@echo "make bench  speed and memory against their targets"
 	@echo "make proof  the long form of the property-based tests"
+	@echo "make frontend  rebuild the reading station's pages (node 20 or newer)"
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -46,6 +47,10 @@ proof: $(VENV)/.full
 
 bench: $(VENV)/.full
 	$(BIN)/python benchmarks/run.py
+
+# The build is committed: only who changes the pages needs node.
+frontend:
+	cd frontend && npm ci && npm run build
 
 clean:
 	rm -rf demo build dist .cache

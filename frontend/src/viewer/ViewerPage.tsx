@@ -1,0 +1,3 @@
+export function ViewerPage({ study }: { study: string }) {
+  return <h1>{study}</h1>;
+}
