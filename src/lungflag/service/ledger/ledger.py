@@ -70,6 +70,11 @@ class Ledger:
             raise
         return cls(database)
 
+    @property
+    def database(self) -> Database:
+        """The database, for the transactions of rooms above this one."""
+        return self._database
+
     def close(self) -> None:
         """Close all connections."""
         self._database.close()

@@ -17,6 +17,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     String,
@@ -31,7 +32,7 @@ from lungflag.service.priority import PRIORITIES
 if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration: the schema that this code reads and writes."""
 
 
@@ -78,6 +79,12 @@ class Priority(TypeDecorator[str]):
 _Id = BigInteger().with_variant(Integer(), "sqlite")
 _Uid = String(64)
 
+
+def _said(name: str) -> Column[str]:
+    """Return a column for what a header or a worker may leave unsaid."""
+    return Column(name, Text, nullable=False, server_default="")
+
+
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -98,6 +105,11 @@ studies = Table(
     Column("study_date", Text, nullable=False),
     Column("priority", Priority, nullable=False),
     Column("received_at", UtcTime, nullable=False, index=True),
+    _said("patient_sex"),
+    _said("patient_birth_date"),
+    _said("study_time"),
+    _said("institution_name"),
+    _said("study_description"),
 )
 
 instances = Table(
@@ -122,6 +134,14 @@ instances = Table(
     Column("peer", Text, nullable=False),
     Column("received_at", UtcTime, nullable=False),
     Column("expired_at", UtcTime),
+    _said("view_position"),
+    _said("manufacturer"),
+    _said("device_model"),
+    _said("station_name"),
+    _said("body_part"),
+    _said("patient_age"),
+    Column("rows", Integer),
+    Column("columns", Integer),
 )
 Index(
     "ix_instances_kept",
@@ -180,6 +200,16 @@ outcomes = Table(
     Column("reason", Text),
     Column("seconds", Float),
     Column("decided_at", UtcTime, nullable=False, index=True),
+    # The folder of its results, relative to the service's.
+    _said("results"),
+    # Little-endian float16, row by row.
+    Column("heatmap", LargeBinary),
+    Column("heatmap_rows", Integer),
+    Column("heatmap_columns", Integer),
+    Column("embedding", LargeBinary),
+    # Of the preprocessed picture, in 0..1.
+    Column("grey_mean", Float),
+    Column("grey_std", Float),
     CheckConstraint(
         "(kind = 'finding' AND probability IS NOT NULL AND flagged IS NOT NULL AND code IS NULL)"
         " OR (kind = 'rejection' AND code IS NOT NULL AND probability IS NULL"
@@ -205,7 +235,9 @@ deliveries = Table(
     Column("leased_by", Text),
     Column("done_at", UtcTime),
     Column("dead_at", UtcTime),
-    UniqueConstraint("job_id", "target", "kind"),
+    # 0 is the detector's own result; a superseding one has the number of its reading.
+    Column("revision", Integer, nullable=False, server_default="0"),
+    UniqueConstraint("job_id", "target", "kind", "revision"),
 )
 Index(
     "ix_deliveries_open",
@@ -235,4 +267,86 @@ audit = Table(
     Column("id", _Id, primary_key=True, autoincrement=True),
     Column("at", UtcTime, nullable=False, index=True),
     Column("message", Text, nullable=False),
+)
+
+# The reading station: who may enter, what they may do again, and what they say.
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("password_hash", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("disabled_at", UtcTime),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("user_id", _Id, ForeignKey("users.id"), nullable=False, index=True),
+    Column("created_at", UtcTime, nullable=False),
+    Column("seen_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False, index=True),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("name", Text, nullable=False),
+    Column("prefix", Text, nullable=False, unique=True),
+    Column("key_hash", String(64), nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime),
+    Column("last_used_at", UtcTime),
+    Column("revoked_at", UtcTime),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("principal", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    # Null while the first request is at work.
+    Column("status", Integer),
+    Column("body", Text),
+    Column("created_at", UtcTime, nullable=False, index=True),
+)
+
+# Nothing is taken back: undoing a reading notes when.
+readings = Table(
+    "readings",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("job_id", _Id, ForeignKey("jobs.id"), nullable=False, index=True),
+    Column("reader", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("comment", Text, nullable=False, server_default=""),
+    Column("created_at", UtcTime, nullable=False, index=True),
+    Column("undone_at", UtcTime),
+    CheckConstraint("verdict IN ('agree', 'disagree', 'unsure')", name="verdict"),
+)
+
+amendments = Table(
+    "amendments",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("reading_id", _Id, ForeignKey("readings.id"), nullable=False, unique=True),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("error", Text, nullable=False, server_default=""),
+    Column("due_at", UtcTime, nullable=False),
+    Column("leased_by", Text),
+    Column("done_at", UtcTime),
+)
+Index(
+    "ix_amendments_open",
+    amendments.c.due_at,
+    sqlite_where=amendments.c.done_at.is_(None),
+    postgresql_where=amendments.c.done_at.is_(None),
 )
