@@ -41,6 +41,9 @@ OPERATING_POINT = Code("operating-point", OWN_SCHEME, "Operating point")
 THRESHOLD = Code("threshold", OWN_SCHEME, "Threshold of the operating point")
 SENSITIVITY = Code("sensitivity", OWN_SCHEME, "Sensitivity of the operating point")
 SPECIFICITY = Code("specificity", OWN_SCHEME, "Specificity of the operating point")
+ASSESSMENT = Code("reader-verdict", OWN_SCHEME, "A reader's assessment of the AI result")
+DISAGREES = Code("disagrees", OWN_SCHEME, "A reader disagrees with the AI result")
+WITHDRAWN = Code("withdrawn", OWN_SCHEME, "A reader's disagreement was taken back")
 REJECTION = Code("rejection", OWN_SCHEME, "Reason of the rejection")
 
 

@@ -22,12 +22,19 @@ if TYPE_CHECKING:
 
     from lungflag.calibration import OperatingPoint
     from lungflag.outcome import Outcome, Rejection
+    from lungflag.outputs.amendment import Amendment
     from lungflag.package import ModelPackage
 
 SERIES_NUMBER = 9101
 
 
-def build_report(outcome: Outcome, source: Dataset, package: ModelPackage, at: datetime) -> Dataset:
+def build_report(
+    outcome: Outcome,
+    source: Dataset,
+    package: ModelPackage,
+    at: datetime,
+    amendment: Amendment | None = None,
+) -> Dataset:
     """Return the report of an outcome, ready to be written, sent or read.
 
     The same arguments give the same bytes.
@@ -42,7 +49,10 @@ def build_report(outcome: Outcome, source: Dataset, package: ModelPackage, at: d
     package : ModelPackage
         That judged it.
     at : datetime
-        When it was judged; see `lungflag.outputs.source.local_time`.
+        When it was judged, or amended; see `lungflag.outputs.source.local_time`.
+    amendment : Amendment, optional
+        What readers have said of the outcome since: the report then supersedes the first one, in
+        the same series.
 
     Returns
     -------
@@ -60,9 +70,12 @@ def build_report(outcome: Outcome, source: Dataset, package: ModelPackage, at: d
     header = clean_header(source)
     names = ResultNames.of(outcome, header, package)
     if isinstance(outcome, Finding):
-        procedure, group = codes.CHEST_RADIOGRAPH, _finding(outcome, source, header, package, names)
+        procedure = codes.CHEST_RADIOGRAPH
+        group = _finding(outcome, source, header, package, names, amendment)
     else:
-        procedure, group = codes.RADIOGRAPH, _rejection(outcome, header, package, names)
+        procedure, group = codes.RADIOGRAPH, _rejection(outcome, header, package, names, amendment)
+    if amendment is not None:
+        _comment(group, *amendment.remarks())
     content = sr.MeasurementReport(
         observation_context=sr.ObservationContext(observer_device_context=_observer(package)),
         procedure_reported=coded(header, "ProcedureCodeSequence") or [procedure],
@@ -77,11 +90,22 @@ def build_report(outcome: Outcome, source: Dataset, package: ModelPackage, at: d
         is_complete=True,
         series_description=envelope.description(package, "AI result, not for diagnosis"),
         coding_schemes=[scheme],
+        previous_versions=None if amendment is None else amendment.documents(names, header),
         **envelope.series("sr", SERIES_NUMBER, names, local_time(at, header)),
         **envelope.equipment(package),
     )
+    if amendment is not None:
+        _amend(report, amendment, names)
     envelope.finish(report, header)
     return report
+
+
+def _amend(report: Dataset, amendment: Amendment, names: ResultNames) -> None:
+    """Make it another object of the first report's series."""
+    report.SOPInstanceUID = names.uid(amendment.kind)
+    report.file_meta.MediaStorageSOPInstanceUID = report.SOPInstanceUID
+    report.InstanceNumber = 1 + amendment.revision
+    report.CompletionFlagDescription = amendment.summary
 
 
 def _observer(package: ModelPackage) -> sr.ObserverContext:
@@ -99,7 +123,12 @@ def _observer(package: ModelPackage) -> sr.ObserverContext:
 
 
 def _finding(
-    finding: Finding, source: Dataset, header: Dataset, package: ModelPackage, names: ResultNames
+    finding: Finding,
+    source: Dataset,
+    header: Dataset,
+    package: ModelPackage,
+    names: ResultNames,
+    amendment: Amendment | None,
 ) -> Any:
     """Return the measurement group of a finding: TID 1410 where a region is shown, else 1501.
 
@@ -108,13 +137,18 @@ def _finding(
     """
     point = package.operating_point(finding.operating_point, finding.age_group)
     presence = codes.SUSPECTED if finding.flagged else codes.NOT_DETECTED
+    # What a reader has disagreed with is on record still, and no mark or headline any more.
+    shown = finding.flagged and not (amendment and amendment.disagreeing)
     content: dict[str, Any] = {
         "tracking_identifier": _tracking(names),
         # Viewers list findings without their context: a film that is not flagged has none.
-        "finding_type": codes.PNEUMONIA if finding.flagged else None,
+        "finding_type": codes.PNEUMONIA if shown else None,
         "finding_sites": [sr.FindingSite(codes.LUNG)],
         "algorithm_id": _algorithm(finding, package, point),
-        "qualitative_evaluations": [sr.QualitativeEvaluation(codes.PNEUMONIA, presence)],
+        "qualitative_evaluations": [
+            sr.QualitativeEvaluation(codes.PNEUMONIA, presence),
+            *_assessment(amendment),
+        ],
     }
     figures = (
         (codes.CERTAINTY, finding.probability),
@@ -122,7 +156,7 @@ def _finding(
         (codes.SENSITIVITY, point.sensitivity),
         (codes.SPECIFICITY, point.specificity),
     )
-    region = _region(finding, size_of(source), header)
+    region = _region(finding, size_of(source), header) if shown else None
     group: Any
     if region is None:
         group = sr.MeasurementsAndQualitativeEvaluations(
@@ -136,7 +170,7 @@ def _finding(
             measurements=[_measurement(name, share) for name, share in figures],
             **content,
         )
-    if finding.flagged:
+    if shown:
         _state_context(group)
     group[0].ContentSequence.append(_text(codes.OPERATING_POINT, wording.chosen_point(point)))
     _comment(group, *wording.remarks(finding, point), *([] if region is None else [wording.REGION]))
@@ -144,7 +178,11 @@ def _finding(
 
 
 def _rejection(
-    rejection: Rejection, header: Dataset, package: ModelPackage, names: ResultNames
+    rejection: Rejection,
+    header: Dataset,
+    package: ModelPackage,
+    names: ResultNames,
+    amendment: Amendment | None,
 ) -> Any:
     """Return the measurement group of an image that was not judged: TID 1501."""
     reason = codes.rejection_code(rejection.code, wording.meaning(rejection))
@@ -152,11 +190,18 @@ def _rejection(
         tracking_identifier=_tracking(names),
         finding_type=codes.INSUFFICIENT_QUALITY,
         algorithm_id=_algorithm(rejection, package),
-        qualitative_evaluations=[sr.QualitativeEvaluation(codes.REJECTION, reason)],
+        qualitative_evaluations=[
+            sr.QualitativeEvaluation(codes.REJECTION, reason),
+            *_assessment(amendment),
+        ],
         source_images=[_image(sr.SourceImageForMeasurementGroup, header)],
     )
     _comment(group, *wording.remarks(rejection))
     return group
+
+
+def _assessment(amendment: Amendment | None) -> list[sr.QualitativeEvaluation]:
+    return [] if amendment is None else [amendment.evaluation()]
 
 
 def _tracking(names: ResultNames) -> sr.TrackingIdentifier:

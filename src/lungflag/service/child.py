@@ -14,6 +14,7 @@ import resource
 import signal
 import sys
 import traceback
+from base64 import b64encode
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,12 +28,16 @@ from lungflag._session import one_line
 from lungflag.detector import Detector
 from lungflag.errors import LungflagError
 from lungflag.outcome import Finding, Rejection
+from lungflag.service.amend import amend
 from lungflag.service.process import die_with_parent
 from lungflag.service.render import render
 from lungflag.service.tasks import Reply, Setup, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from lungflag.outcome import Outcome
     from lungflag.radiograph import Radiograph
@@ -41,6 +46,7 @@ if TYPE_CHECKING:
 HEADER_BYTES = 2**20
 """Elements larger than this are left on disk when a header is read: no header holds one."""
 
+_HALF = 65_504.0  # the largest float16
 _UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 _NOBODY = {**dict.fromkeys(_UIDS, "2.25.0"), "SOPClassUID": DigitalXRayImageStorageForPresentation}
 
@@ -77,6 +83,8 @@ def main() -> int:
 def carry_out(task: Task, detector: Detector, operating_point: str | None) -> Reply:
     """Judge and render one task. Whatever goes wrong becomes a Reply with an error."""
     try:
+        if task.amendment is not None:
+            return Reply(task.number, rendered=amend(task, _source(task), detector.package))
         radiographs: list[Radiograph] = []
         outcome = _outcome(task, detector, operating_point, radiographs)
         rendered, note = _render(task, outcome, radiographs, detector)
@@ -87,7 +95,8 @@ def carry_out(task: Task, detector: Detector, operating_point: str | None) -> Re
         return Reply(task.number, error=reason, environment=True)
     except Exception as error:  # one instance must not end the line
         return Reply(task.number, error=_without_words(error))
-    return Reply(task.number, _plain(outcome), rendered, note)
+    arrays = _arrays(outcome, radiographs, detector) if isinstance(outcome, Finding) else {}
+    return Reply(task.number, _plain(outcome), rendered, note, arrays=arrays)
 
 
 def _warm_up(detector: Detector, operating_point: str | None) -> None:
@@ -125,7 +134,7 @@ def _render(
     at, folder = datetime.fromisoformat(task.at), Path(task.folder)
     picture = radiographs[0] if radiographs else None
     row = _from_row(task.known)
-    if task.source == "row":
+    if task.source == "row" or task.raster:
         return render(outcome, row, picture, detector.package, at, folder), ""
     try:
         header = _header(task)
@@ -135,6 +144,16 @@ def _render(
     except Exception as error:  # the header is foreign too; a finding is worth more than it
         note = f"the header could not be used: {_without_words(error)}"
         return render(outcome, row, picture, detector.package, at, folder), note
+
+
+def _source(task: Task) -> Dataset:
+    """Return the header, or what the ledger knows: pixels and header may have been deleted."""
+    if task.raster or task.source == "row":
+        return _from_row(task.known)
+    try:
+        return _header(task)
+    except Exception:  # foreign; what the reader says is worth more than it
+        return _from_row(task.known)
 
 
 def _header(task: Task) -> Dataset:
@@ -166,6 +185,24 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
     else:
         names += ["code", "reason"]
     return {name: getattr(outcome, name) for name in names}
+
+
+def _arrays(finding: Finding, radiographs: list[Radiograph], detector: Detector) -> dict[str, Any]:
+    """Return what the ledger keeps for viewers and for the measures of drift."""
+    rows, columns = finding.heatmap.shape
+    greys = detector.package.preprocess(radiographs[0].pixels).astype("f4") / 255
+    return {
+        "heatmap": _halved(finding.heatmap),
+        "heatmap_rows": rows,
+        "heatmap_columns": columns,
+        "embedding": _halved(finding.embedding),
+        "grey_mean": float(greys.mean()),
+        "grey_std": float(greys.std()),
+    }
+
+
+def _halved(array: NDArray[np.float32]) -> str:
+    return b64encode(array.clip(-_HALF, _HALF).astype("<f2").tobytes()).decode()
 
 
 def _limit(memory_mib: int) -> None:

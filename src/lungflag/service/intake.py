@@ -9,6 +9,7 @@ from hashlib import sha256
 from time import perf_counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+from uuid import UUID, uuid5
 
 from pydicom import uid
 
@@ -17,6 +18,7 @@ from lungflag.radiograph.dicom import PROJECTIONS
 from lungflag.radiograph.files import LARGEST_FILE
 from lungflag.radiograph.guard import guarded
 from lungflag.radiograph.header import parse_header
+from lungflag.radiograph.sniff import Format, recognise
 from lungflag.service.audit import Audit
 from lungflag.service.ledger import Instance
 from lungflag.service.priority import highest, of_request
@@ -48,10 +50,15 @@ _TAGS = (
     *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"),
     *("SpecificCharacterSet", "PatientID", "PatientName", "AccessionNumber"),
     *("StudyDate", "Modality", "RequestedProcedurePriority"),
+    *("PatientSex", "PatientBirthDate", "PatientAge"),
+    *("StudyTime", "InstitutionName", "StudyDescription"),
+    *("ViewPosition", "BodyPartExamined", "Rows", "Columns"),
+    *("Manufacturer", "ManufacturerModelName", "StationName"),
 )
 UID_PATTERN = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")
 """What is taken for a UID. Leading zeros are wrong (PS3.5, 9.1), and met all the same."""
 
+_RASTERS = UUID("5a2b6f52-7f0e-5d0b-8c39-3a4d9e0a6c17")
 _LONGEST = 324  # characters of a person's name with its three groups (PS3.5, 6.2)
 
 
@@ -121,7 +128,7 @@ class Intake:
         data : bytes
             A whole DICOM file (PS3.10, 7).
         via : str
-            The door: ``dimse``, ``stow`` or ``folder``.
+            The door: ``dimse``, ``stow``, ``folder`` or ``api``.
         peer : str
             Who brings it.
         priority : str
@@ -144,6 +151,31 @@ class Intake:
             self._metrics.refused(via, error.code)
             raise
 
+    def accept_raster(self, data: bytes, *, peer: str, priority: str = "") -> Receipt:
+        """Take a PNG or JPEG file in, as `accept` does an object.
+
+        It has no identifiers: they are made from its content, so that the same file again is the
+        same image. What is judged of it goes to no target, since there is no study for it.
+
+        Parameters
+        ----------
+        data : bytes
+            The whole file.
+        peer, priority : str
+            As for `accept`.
+
+        Raises
+        ------
+        RefusedError, SpoolFullError, LedgerError
+            As `accept`.
+        """
+        try:
+            started = perf_counter()
+            return self._receive(_describe_raster(data, peer), data, priority, started)
+        except RefusedError as error:
+            self._metrics.refused("api", error.code)
+            raise
+
     def _accept(
         self, data: bytes, via: str, peer: str, priority: str, announced: Mapping[str, str]
     ) -> Receipt:
@@ -152,6 +184,10 @@ class Intake:
         _check_kind(ds)
         _check_announced(ds, announced)
         instance = _describe(ds, via=via, peer=peer)
+        priority = highest(priority, of_request(_text(ds, "RequestedProcedurePriority")))
+        return self._receive(instance, data, priority, started)
+
+    def _receive(self, instance: Instance, data: bytes, priority: str, started: float) -> Receipt:
         receipt = Receipt(instance.sop_instance_uid, instance.study_instance_uid, new=False)
         name, version = self._package.name, self._package.version
         held = self._ledger.find(instance.sop_instance_uid, package=name, version=version)
@@ -168,12 +204,12 @@ class Intake:
             instance,
             package=name,
             version=version,
-            priority=highest(priority, of_request(_text(ds, "RequestedProcedurePriority"))),
+            priority=highest(priority),
             audit=message,
         )
         if new:
             self._audit.copy(message)
-            self._metrics.received(via, perf_counter() - started)
+            self._metrics.received(instance.via, perf_counter() - started)
         return replace(receipt, new=new)
 
     def _note_repeat(self, instance: Instance, *, differs: bool) -> None:
@@ -192,6 +228,41 @@ def _header(data: bytes) -> Dataset:
         return parse_header("the object", data, _TAGS)
     except InputError as error:
         raise RefusedError("unreadable", error.reason) from error
+
+
+def _describe_raster(data: bytes, peer: str) -> Instance:
+    """Return the row of a file without header. Only its first bytes are looked at."""
+    if len(data) > LARGEST_FILE:
+        raise RefusedError("too-large", f"has {len(data):,} bytes")
+    try:
+        kind = recognise("the object", data)
+    except InputError as error:
+        raise RefusedError("unreadable", error.reason) from error
+    if kind not in (Format.PNG, Format.JPEG):
+        raise RefusedError("unreadable", f"is {kind.value}, not PNG or JPEG")
+    digest = sha256(data).hexdigest()
+    study, series, instance = (
+        f"2.25.{uuid5(_RASTERS, f'{level} {digest}').int}" for level in ("study", "series", "image")
+    )
+    return Instance(
+        sop_instance_uid=instance,
+        sop_class_uid=uid.SecondaryCaptureImageStorage,
+        transfer_syntax_uid="",
+        study_instance_uid=study,
+        series_instance_uid=series,
+        patient_id="",
+        patient_name="",
+        accession_number="",
+        study_date="",
+        modality="OT",
+        sha256="",
+        path="",
+        size=0,
+        via="api",
+        peer=peer,
+        received_at=datetime.now(UTC),
+        study_description=f"{kind.value} file",
+    )
 
 
 def _check_kind(ds: Dataset) -> None:
@@ -228,6 +299,19 @@ def _describe(ds: Dataset, *, via: str, peer: str) -> Instance:
         via=via,
         peer=peer,
         received_at=datetime.now(UTC),
+        patient_sex=_text(ds, "PatientSex"),
+        patient_birth_date=_text(ds, "PatientBirthDate"),
+        study_time=_text(ds, "StudyTime"),
+        institution_name=_text(ds, "InstitutionName"),
+        study_description=_text(ds, "StudyDescription"),
+        view_position=_text(ds, "ViewPosition"),
+        manufacturer=_text(ds, "Manufacturer"),
+        device_model=_text(ds, "ManufacturerModelName"),
+        station_name=_text(ds, "StationName"),
+        body_part=_text(ds, "BodyPartExamined"),
+        patient_age=_text(ds, "PatientAge"),
+        rows=_count(ds, "Rows"),
+        columns=_count(ds, "Columns"),
     )
 
 
@@ -248,6 +332,12 @@ def _transfer_syntax(ds: Dataset) -> str:
     if not UID_PATTERN.fullmatch(value):
         raise RefusedError("unreadable", "does not say its transfer syntax")
     return value
+
+
+def _count(ds: Dataset, keyword: str) -> int | None:
+    """Return a number of pixels, or None where there is none that can be one."""
+    text = _text(ds, keyword)
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else None
 
 
 def _text(ds: Dataset, keyword: str) -> str:

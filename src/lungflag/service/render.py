@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from lungflag.outcome import Finding
 from lungflag.outputs.fhir import build_bundle
 from lungflag.outputs.identity import result_uid
+from lungflag.outputs.overlay import draw_heatmap
 from lungflag.outputs.secondary_capture import build_overlay
 from lungflag.outputs.structured_report import build_report
-from lungflag.service.results import NAMES, Kind, Rendered
+from lungflag.service.results import NAMES, THUMBNAIL, Kind, Rendered
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from lungflag.outcome import Outcome
     from lungflag.package import ModelPackage
     from lungflag.radiograph import Radiograph
+
+
+THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 256, 80
+"""Pixels of its longer side; JPEG quality."""
 
 
 def render(
@@ -60,11 +65,18 @@ def render(
     if isinstance(outcome, Finding) and radiograph is not None:
         overlay = build_overlay(outcome, radiograph, source, package, at)
         rendered.append(_write_object("sc", overlay, folder))
+        _write_thumbnail(outcome, radiograph, folder)
     (folder / NAMES["fhir"]).write_text(build_bundle(outcome, source, package, at), "utf-8")
     name, version = package.name, package.version
     uid = result_uid(str(source.SOPInstanceUID), name, version, f"fhir {outcome.operating_point}")
     rendered.append(Rendered("fhir", uid))
     return tuple(rendered)
+
+
+def _write_thumbnail(finding: Finding, radiograph: Radiograph, folder: Path) -> None:
+    picture = draw_heatmap(radiograph, finding)
+    picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    picture.save(folder / THUMBNAIL, quality=THUMBNAIL_QUALITY)
 
 
 def _write_object(kind: Kind, dataset: Dataset, folder: Path) -> Rendered:

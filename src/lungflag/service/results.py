@@ -1,4 +1,4 @@
-"""Results on disk: ``results/JOB/ATTEMPT/{report.dcm, overlay.dcm, bundle.json}``.
+"""Results on disk: ``results/JOB/ATTEMPT/{report.dcm, overlay.dcm, bundle.json, thumbnail.jpg}``.
 
 The child writes into ``ATTEMPT.tmp``; the worker flushes that to the disk and renames it, while the
 child is at the next one. Attempts are counted when a job is leased, so that no two workers ever
@@ -20,6 +20,9 @@ Kind = Literal["sr", "sc", "fhir"]
 
 NAMES: Mapping[Kind, str] = {"sr": "report.dcm", "sc": "overlay.dcm", "fhir": "bundle.json"}
 """Kind of a result to its file name."""
+
+THUMBNAIL = "thumbnail.jpg"
+"""A small picture of a finding's overlay. It stays here: no target gets it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,11 @@ class Task:
         How much of the object is read. Anything but its pixels ends as a Rejection.
     reason : str
         That Rejection's reason.
+    raster : bool
+        Whether the object is a PNG or JPEG file, without a header.
+    amendment : Mapping[str, Any] or None
+        What a reader has said of an outcome that is there already: then nothing is judged, and a
+        report is written that supersedes the one before. See `lungflag.service.amend`.
     """
 
     number: int
@@ -65,6 +70,8 @@ class Task:
     known: Mapping[str, str]
     source: Literal["pixels", "header", "row"] = "pixels"
     reason: str = ""
+    raster: bool = False
+    amendment: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,9 @@ class Reply:
         The task's.
     outcome : Mapping[str, Any]
         The outcome's plain fields: those of a Finding without its arrays, or of a Rejection.
+    arrays : Mapping[str, Any]
+        Of a Finding: heatmap and embedding as float16 in base64, the heatmap's shape, and mean and
+        deviation of the greys that the network saw; named as in `OutcomeRecord`.
     rendered : tuple[Rendered, ...]
         The files written into the task's folder.
     note : str
@@ -93,6 +103,7 @@ class Reply:
     note: str = ""
     error: str = ""
     environment: bool = False
+    arrays: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, line: Mapping[str, Any]) -> Reply:

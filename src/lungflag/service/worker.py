@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+from base64 import b64decode
 from collections import deque
 from datetime import UTC, datetime
 from time import monotonic
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lungflag.detector import usable_cpus
 from lungflag.errors import LedgerError, PackageError, SpoolFullError
 from lungflag.package import ModelPackage, find_package
+from lungflag.service.amending import Amender, known
 from lungflag.service.audit import Audit
 from lungflag.service.judge import ChildLostError, Judge
 from lungflag.service.ledger import NewDelivery, OutcomeRecord
@@ -75,6 +77,14 @@ class Worker:
             version=self._package.version,
             seconds=settings.timeout_seconds,
         )
+        self._amender = Amender(
+            settings,
+            ledger,
+            self._judge,
+            worker=self._name,
+            package=self._package.name,
+            version=self._package.version,
+        )
         self._held: deque[Job] = deque()
         self._extend_at = 0.0
         self._pace = Pace(settings.batch)
@@ -121,6 +131,7 @@ class Worker:
             )
             self._pace.got(len(jobs))
             self._do(jobs, stop)
+            amended = self._amender.turn()
         except (LedgerError, SpoolFullError) as error:
             # Leases run out by themselves, and whatever was not entered is judged again.
             self._judge.kill()
@@ -128,7 +139,7 @@ class Worker:
             return _LONGEST_POLL
         if self._troubled:
             return _LONGEST_POLL
-        return 0.0 if jobs else self._pace.pause
+        return 0.0 if jobs or amended else self._pace.pause
 
     def _do(self, jobs: list[Job], stop: Stop) -> None:
         """Judge a batch, as long as nobody says stop and results can be written."""
@@ -166,24 +177,11 @@ class Worker:
             path=str(self._settings.folder.absolute() / job.path),
             folder=str(self._folder(job).with_suffix(".tmp")),
             at=job.received_at.isoformat(),
-            known=self._known(job),
+            known=known(self._ledger.instance(job.sop_instance_uid)),
             source=source,
+            raster=job.raster,
             reason="" if source == "pixels" else f"judging it failed {failed} times",
         )
-
-    def _known(self, job: Job) -> dict[str, str]:
-        row = self._ledger.instance(job.sop_instance_uid)
-        return {
-            "SOPClassUID": row.sop_class_uid,
-            "SOPInstanceUID": row.sop_instance_uid,
-            "StudyInstanceUID": row.study_instance_uid,
-            "SeriesInstanceUID": row.series_instance_uid,
-            "PatientID": row.patient_id,
-            "PatientName": row.patient_name,
-            "AccessionNumber": row.accession_number,
-            "StudyDate": row.study_date,
-            "Modality": row.modality,
-        }
 
     def _folder(self, job: Job) -> Path:
         return self._results / str(job.id) / str(job.attempts)
@@ -196,7 +194,8 @@ class Worker:
             self._troubled = reply.environment or not reply.error
             self._give_up(job, error)
             return
-        if not self._ledger.complete(job, _record(reply), list(self._deliveries(job, reply))):
+        record = _record(reply, str(folder.relative_to(self._settings.folder.absolute())))
+        if not self._ledger.complete(job, record, list(self._deliveries(job, reply))):
             discard(folder)
             _LOG.warning("lease lost", extra={"job": job.id})
             return
@@ -204,7 +203,9 @@ class Worker:
         _log_outcome(job, reply)
 
     def _deliveries(self, job: Job, reply: Reply) -> Iterator[NewDelivery]:
-        """Yield what is to go where."""
+        """Yield what is to go where: nothing of an image file, for which there is no study."""
+        if job.raster:
+            return
         folder = self._folder(job).relative_to(self._settings.folder.absolute())
         for target in self._settings.targets:
             for result in reply.rendered:
@@ -276,12 +277,15 @@ def _published(folder: Path) -> str:
     return ""
 
 
-def _record(reply: Reply) -> OutcomeRecord:
-    fields: dict[str, Any] = dict(reply.outcome)
+def _record(reply: Reply, results: str) -> OutcomeRecord:
+    fields: dict[str, Any] = {**reply.outcome, **reply.arrays}
+    for name in ("heatmap", "embedding"):
+        if name in fields:
+            fields[name] = b64decode(fields[name])
     kind: Literal["finding", "rejection"] = "rejection" if "code" in fields else "finding"
     if "marks" in fields:
         fields["marks"] = tuple(fields["marks"])
-    return OutcomeRecord(kind=kind, **fields, decided_at=datetime.now(UTC))
+    return OutcomeRecord(kind=kind, **fields, results=results, decided_at=datetime.now(UTC))
 
 
 def _log_outcome(job: Job, reply: Reply) -> None:

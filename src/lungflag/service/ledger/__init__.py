@@ -5,6 +5,7 @@ Tables on SQLite or PostgreSQL. Every method is one transaction that is committe
 
 from lungflag.service.ledger.ledger import Ledger
 from lungflag.service.ledger.rows import (
+    Amending,
     Arrived,
     Delivery,
     Expirable,
@@ -17,10 +18,12 @@ from lungflag.service.ledger.rows import (
     OutcomeRecord,
     Queue,
     Recent,
+    Said,
     Stray,
 )
 
 __all__ = [
+    "Amending",
     "Arrived",
     "Delivery",
     "Expirable",
@@ -34,5 +37,6 @@ __all__ = [
     "OutcomeRecord",
     "Queue",
     "Recent",
+    "Said",
     "Stray",
 ]

@@ -63,6 +63,7 @@ def lease(
             jobs.c.received_at,
             jobs.c.leased_by,
             jobs.c.due_at.label("lease_until"),
+            (instances.c.transfer_syntax_uid == "").label("raster"),
         )
         .join(instances)
         .where(jobs.c.id.in_(taken))
@@ -159,6 +160,13 @@ def _keep_outcome(job: Job, record: OutcomeRecord, connection: Connection) -> No
             reason=record.reason,
             seconds=record.seconds,
             decided_at=record.decided_at,
+            results=record.results,
+            heatmap=record.heatmap,
+            heatmap_rows=record.heatmap_rows,
+            heatmap_columns=record.heatmap_columns,
+            embedding=record.embedding,
+            grey_mean=record.grey_mean,
+            grey_std=record.grey_std,
         )
     )
 

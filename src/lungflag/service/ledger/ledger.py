@@ -5,7 +5,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lungflag.service.ledger import deliveries, figures, intake, jobs, lifetime, views
+from lungflag.service.ledger import (
+    amendments,
+    deliveries,
+    figures,
+    intake,
+    jobs,
+    lifetime,
+    views,
+)
 from lungflag.service.ledger.database import AWAY_SECONDS, Database
 from lungflag.service.ledger.migrate import prepare
 
@@ -15,6 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from lungflag.service.ledger.rows import (
+        Amending,
         Delivery,
         Expirable,
         Figures,
@@ -186,6 +195,36 @@ class Ledger:
         Without an `error` they were not begun, and the attempt does not count.
         """
         self._database.write(partial(jobs.give_back, self._database, jobs_, error, retry_after))
+
+    # Amendments
+
+    def lease_amendment(
+        self, worker: str, package: str, version: str, seconds: float
+    ) -> Amending | None:
+        """Take a report that is to supersede another one for `seconds`, the oldest first."""
+        if self._database.read(partial(amendments.due, self._database, package, version)) is None:
+            return None
+        return self._database.write(
+            partial(amendments.lease, self._database, worker, package, version, seconds)
+        )
+
+    def complete_amendment(self, amending: Amending, deliveries_: Sequence[NewDelivery]) -> bool:
+        """Write a superseding report's deliveries, and end its amendment.
+
+        Returns
+        -------
+        bool
+            False where another worker has it by now: nothing was written.
+        """
+        return self._database.write(
+            partial(amendments.complete, self._database, amending, deliveries_)
+        )
+
+    def give_back_amendment(self, amending: Amending, error: str, retry_after: float) -> None:
+        """Put an amendment back that failed; it is due again in `retry_after` seconds."""
+        self._database.write(
+            partial(amendments.give_back, self._database, amending, error, retry_after)
+        )
 
     # Deliveries
 

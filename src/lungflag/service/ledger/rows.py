@@ -27,11 +27,17 @@ class Instance:
     size : int
         Bytes.
     via : str
-        The door: ``dimse``, ``stow`` or ``folder``.
+        The door: ``dimse``, ``stow``, ``folder`` or ``api``.
     peer : str
         Who brought it, such as ``AET@address``.
     received_at : datetime
         With time zone.
+    patient_sex, patient_birth_date, study_time, institution_name, study_description : str
+        Of the study, as above.
+    view_position, manufacturer, device_model, station_name, body_part, patient_age : str
+        Of the image, as above.
+    rows, columns : int or None
+        As the header says; None where it does not.
     """
 
     sop_instance_uid: str
@@ -50,6 +56,24 @@ class Instance:
     via: str
     peer: str
     received_at: datetime
+    patient_sex: str = ""
+    patient_birth_date: str = ""
+    study_time: str = ""
+    institution_name: str = ""
+    study_description: str = ""
+    view_position: str = ""
+    manufacturer: str = ""
+    device_model: str = ""
+    station_name: str = ""
+    body_part: str = ""
+    patient_age: str = ""
+    rows: int | None = None
+    columns: int | None = None
+
+    @property
+    def is_raster(self) -> bool:
+        """Whether it came as a PNG or JPEG file: then it has no header, and goes nowhere."""
+        return not self.transfer_syntax_uid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +100,8 @@ class Job:
         The worker.
     lease_until : datetime
         When the job goes back to the queue.
+    raster : bool
+        As `Instance.is_raster`.
     """
 
     id: int
@@ -88,6 +114,7 @@ class Job:
     received_at: datetime
     leased_by: str
     lease_until: datetime
+    raster: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +135,16 @@ class OutcomeRecord:
         How long judging took.
     decided_at : datetime
         With time zone.
+    results : str
+        The folder with its files, relative to the service's folder; empty where there is none.
+    heatmap : bytes or None
+        Of a finding: float16, little endian, row by row; logits.
+    heatmap_rows, heatmap_columns : int or None
+        Its shape.
+    embedding : bytes or None
+        Of a finding: float16, little endian.
+    grey_mean, grey_std : float or None
+        Of the picture that the network saw, 0 to 1.
     """
 
     kind: Literal["finding", "rejection"]
@@ -121,6 +158,55 @@ class OutcomeRecord:
     reason: str | None = None
     seconds: float | None = None
     decided_at: datetime
+    results: str = ""
+    heatmap: bytes | None = None
+    heatmap_rows: int | None = None
+    heatmap_columns: int | None = None
+    embedding: bytes | None = None
+    grey_mean: float | None = None
+    grey_std: float | None = None
+
+
+class Said(NamedTuple):
+    """A reader's disagreement, or that it was taken back."""
+
+    reader: str
+    at: datetime
+    comment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amending:
+    """A report that is to supersede the one before, leased to one worker.
+
+    Attributes
+    ----------
+    id, attempts, leased_by
+        Number and lease, as in `Job`.
+    job_id, sop_instance_uid, priority
+        Whose report it is.
+    revision : int
+        From 1: which one it will be; the first report is 0.
+    created_at, undone_at : datetime
+        When the reader disagreed, and took that back; None where not.
+    disagreeing, withdrawn : tuple[Said, ...]
+        Who disagrees now, and who has just taken a disagreement back.
+    outcome : OutcomeRecord
+        What they disagree with.
+    """
+
+    id: int
+    attempts: int
+    leased_by: str
+    job_id: int
+    sop_instance_uid: str
+    priority: str
+    revision: int
+    created_at: datetime
+    undone_at: datetime | None
+    disagreeing: tuple[Said, ...]
+    withdrawn: tuple[Said, ...]
+    outcome: OutcomeRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -235,7 +235,7 @@ deliveries = Table(
     Column("leased_by", Text),
     Column("done_at", UtcTime),
     Column("dead_at", UtcTime),
-    # 0 is the detector's own result; a superseding one has the number of its reading.
+    # 0 is the detector's own result; superseding ones are numbered from 1 for each job.
     Column("revision", Integer, nullable=False, server_default="0"),
     UniqueConstraint("job_id", "target", "kind", "revision"),
 )
@@ -338,6 +338,8 @@ amendments = Table(
     metadata,
     Column("id", _Id, primary_key=True, autoincrement=True),
     Column("reading_id", _Id, ForeignKey("readings.id"), nullable=False, unique=True),
+    # The last report that was made for it; 0 while there is none.
+    Column("revision", Integer, nullable=False, server_default="0"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("error", Text, nullable=False, server_default=""),
     Column("due_at", UtcTime, nullable=False),

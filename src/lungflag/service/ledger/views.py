@@ -24,6 +24,11 @@ def instance(uid: str, connection: Connection) -> Instance:
             studies.c.patient_name,
             studies.c.accession_number,
             studies.c.study_date,
+            studies.c.patient_sex,
+            studies.c.patient_birth_date,
+            studies.c.study_time,
+            studies.c.institution_name,
+            studies.c.study_description,
         )
         .join(studies)
         .where(instances.c.sop_instance_uid == uid)
@@ -139,4 +144,5 @@ def _outcome(row: Row[*tuple[Any, ...]]) -> OutcomeRecord:
         reason=row.reason,
         seconds=row.seconds,
         decided_at=row.decided_at,
+        results=row.results,
     )

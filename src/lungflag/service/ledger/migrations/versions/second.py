@@ -129,6 +129,7 @@ def _make_readings() -> None:
         "amendments",
         sa.Column("id", _ID, autoincrement=True, nullable=False),
         sa.Column("reading_id", _ID, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False, server_default="0"),
         sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
         sa.Column("error", sa.Text, nullable=False, server_default=""),
         sa.Column("due_at", _TIME, nullable=False),
