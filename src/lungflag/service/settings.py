@@ -122,6 +122,33 @@ SETTINGS = (
         values.text,
     ),
     Setting(
+        "station_host",
+        "127.0.0.1",
+        "Address on which the reading station is served: worklist, viewer and web API.",
+        values.some_text,
+    ),
+    Setting("station_port", 8081, "Its port.", values.port),
+    Setting(
+        "station_sign_in",
+        "auto",
+        "Whether people and machines sign in: auto (unless only this machine can reach it), "
+        "always or never.",
+        values.one_of("auto", "always", "never"),
+    ),
+    Setting(
+        "station_proxy",
+        False,
+        "A reverse proxy in front of the station ends TLS: its cookies need https.",
+        values.flag,
+    ),
+    Setting("upload_mib", 64, "Largest image that the web API takes, MiB.", values.whole(1, 1024)),
+    Setting(
+        "requests_a_minute",
+        600,
+        "Requests that a person or key may make in a minute.",
+        values.whole(1, 1_000_000),
+    ),
+    Setting(
         "watch", "", "A folder whose DICOM files are taken in. Empty: none.", values.optional_path
     ),
     Setting("workers", 2, "Worker processes of `lungflag serve`.", values.whole(1, 256)),
@@ -205,6 +232,12 @@ class Settings:
     http_host: str
     http_port: int
     http_token: str = field(repr=False)
+    station_host: str
+    station_port: int
+    station_sign_in: str
+    station_proxy: bool
+    upload_mib: int
+    requests_a_minute: int
     watch: Path | None
     workers: int
     batch: int

@@ -73,7 +73,12 @@ def one_of(*words: str) -> Callable[[Any], str]:
 
 
 def flag(value: Any) -> bool:
-    """Return true or false."""
+    """Return true or false, in the environment as those words."""
+    value = (
+        {"true": True, "false": False}.get(value.strip().lower())
+        if isinstance(value, str)
+        else value
+    )
     if not isinstance(value, bool):
         raise ValueError("is not true or false")
     return value

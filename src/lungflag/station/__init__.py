@@ -1,0 +1,1 @@
+"""The reading station: accounts, the web API, the worklist and the viewer."""
