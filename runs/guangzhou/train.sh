@@ -23,3 +23,4 @@ lungflag evaluate "$out" out/two_hospitals.csv --split tune --by subtype --by ag
     --shift --shift-images 300 --json out/tune.json || true
 lungflag evaluate "$out" "$data/originals" --split all --json out/originals.json || true
 python "$here/record.py" "$out" --tune out/tune.json --originals out/originals.json
+lungflag reference "$out" out/two_hospitals.csv --split tune

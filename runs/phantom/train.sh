@@ -8,3 +8,7 @@ lungflag train out/phantoms --out "$out" --name phantom --version 1.1.0 \
     --epochs 50 --freeze-epochs 0 --lr 0.003 --head-lr 0.003 --crop-scale 0.8 \
     --patience 0 --precision 32-true --seed 1 --licence "Apache-2.0" --citation "Synthetic; made by lungflag data phantom." \
     --run out/phantom.run
+
+# What drift is measured against: phantoms that it was not trained on, as the demo sends them.
+lungflag data phantom out/reference --n 400 --seed 70001 --format dicom
+lungflag reference "$out" out/reference --split all

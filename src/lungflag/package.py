@@ -7,6 +7,7 @@
     │                 -> logit float32 [n], cam float32 [n,h,w], embedding float32 [n,d]
     ├── gate.onnx     optional, see `lungflag.quality`: pixels uint8 [n,1,size,size]
     │                 -> kind float32 [n,k], distance float32 [n]
+    ├── reference.npz optional, see `lungflag.reference`: what drift is measured against
     ├── package.json  preprocessing, calibration, operating points, validated use, hashes ...
     └── README.md     the model card
 """
@@ -27,6 +28,7 @@ from lungflag.calibration import AGE_GROUPS, Calibration, OperatingPoint
 from lungflag.errors import PackageError, PackageFormatError, PackageTamperedError
 from lungflag.preprocess import Preprocess
 from lungflag.quality import GateSettings, ValidatedUse
+from lungflag.reference import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 FORMAT = 2
 LABELS = ("normal", "pneumonia")
 GRAPH, GATE, CARD, RECORD = "model.onnx", "gate.onnx", "README.md", "package.json"
+REFERENCE = "reference.npz"
 SHIPPED = Path(__file__).with_name("models")
 
 _TRAINING_DATA = {"name": str, "licence": str, "citation": str, "images": int, "patients": int}
@@ -167,8 +170,29 @@ class ModelPackage:
         """Return the model card's Markdown, checked like `graph_bytes`."""
         return self._checked(CARD).decode("utf-8", errors="replace")
 
+    def reference(self) -> Reference | None:
+        """Return what drift is measured against, checked like `graph_bytes`, if it is there.
+
+        Raises
+        ------
+        PackageFormatError
+            If the file is not a reference.
+        """
+        content = self.reference_bytes()
+        return None if content is None else Reference.from_bytes(content)
+
+    def reference_bytes(self) -> bytes | None:
+        """Return the content of ``reference.npz``, checked like `graph_bytes`, if it is there."""
+        return self._checked(REFERENCE) if REFERENCE in self.hashes else None
+
     def write(
-        self, folder: str | Path, *, graph: bytes, card: str, gate: bytes | None = None
+        self,
+        folder: str | Path,
+        *,
+        graph: bytes,
+        card: str,
+        gate: bytes | None = None,
+        reference: bytes | None = None,
     ) -> ModelPackage:
         """Write the package to `folder`, all of it or nothing, and return it as read back.
 
@@ -184,6 +208,8 @@ class ModelPackage:
             The model card in Markdown.
         gate : bytes, optional
             The quality gate's serialised ONNX model, where the package has `gate` settings.
+        reference : bytes, optional
+            What `Reference.to_bytes` returned. It is about the graph, not about the calibration.
 
         Raises
         ------
@@ -198,6 +224,8 @@ class ModelPackage:
         contents = {GRAPH: graph, CARD: card.encode("utf-8")}
         if gate is not None:
             contents[GATE] = gate
+        if reference is not None:
+            contents[REFERENCE] = reference
         contents[RECORD] = self._record(contents)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -248,7 +276,9 @@ class ModelPackage:
         )
         hashes = take(record, "hashes", dict)
         gate = None if record["gate"] is None else build(GateSettings, record["gate"])
-        same_keys(hashes, {GRAPH, CARD} if gate is None else {GRAPH, CARD, GATE}, "hashes")
+        optional = {GATE} if gate is not None else set()
+        optional |= {REFERENCE} & set(hashes)
+        same_keys(hashes, {GRAPH, CARD} | optional, "hashes")
         return cls(
             name=take(record, "name", str),
             version=take(record, "version", str),
@@ -348,7 +378,7 @@ def _refuse_strangers(target: Path) -> None:
     if not target.exists():
         return
     held = {path.name for path in target.iterdir()} if target.is_dir() else {target.name}
-    if held and not (RECORD in held and held <= {GRAPH, GATE, CARD, RECORD}):
+    if held and not (RECORD in held and held <= {GRAPH, GATE, CARD, REFERENCE, RECORD}):
         raise PackageError(f"{target}: not a model package, so it is not overwritten")
 
 

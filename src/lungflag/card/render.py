@@ -64,7 +64,13 @@ def rewrite(package: ModelPackage) -> ModelPackage:
     """
     folder = package.folder or ""
     gate = None if package.gate is None else package.gate_bytes()
-    return package.write(folder, graph=package.graph_bytes(), card=render(package), gate=gate)
+    return package.write(
+        folder,
+        graph=package.graph_bytes(),
+        card=render(package),
+        gate=gate,
+        reference=package.reference_bytes(),
+    )
 
 
 def _banner(package: ModelPackage) -> list[str]:

@@ -19,6 +19,7 @@ from lungflag.cli import (
     models,
     node,
     recalibrate,
+    reference,
     serve,
     train,
     worker,
@@ -48,6 +49,7 @@ app.command("ensemble")(ensemble.ensemble)
 app.command("evaluate")(evaluate.evaluate)
 app.command("heatmaps")(heatmaps.heatmaps)
 app.command("recalibrate")(recalibrate.recalibrate)
+app.command("reference")(reference.reference)
 app.command("serve")(serve.serve)
 app.command("node")(node.node)
 app.command("train")(train.train)

@@ -85,7 +85,13 @@ def recalibrate(
         rejected=len(rejected),
     )
     gate = None if source.gate is None else source.gate_bytes()
-    written = derived.write(out, graph=source.graph_bytes(), card=render(derived), gate=gate)
+    written = derived.write(
+        out,
+        graph=source.graph_bytes(),
+        card=render(derived),
+        gate=gate,
+        reference=source.reference_bytes(),  # of logits: the same for every calibration
+    )
     if figure:
         from lungflag.evaluation.recalibration.picture import draw_reliability
 
