@@ -13,10 +13,10 @@ from pydicom.multival import MultiValue
 from lungflag.errors import NotARadiographError, UnreadableError
 from lungflag.radiograph.files import LARGEST_FILE
 from lungflag.radiograph.frame import colour_levels, stored_values, transfer_syntax
-from lungflag.radiograph.greyscale import Stored, brightness
+from lungflag.radiograph.greyscale import Stored, brightness, levels
 from lungflag.radiograph.guard import guarded, printable
 from lungflag.radiograph.header import PREFIX, file_meta
-from lungflag.radiograph.pixels import check_size, grey_levels, scaled
+from lungflag.radiograph.pixels import as_16_bits, check_size, grey_levels, scaled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,6 +100,53 @@ def read_dataset(
             table = brightness(ds, little_endian=syntax.is_little_endian)
         pixels = table[values - Stored.of(ds).lowest]
     return pixels, name, header
+
+
+def read_levels(
+    name: str, ds: Dataset
+) -> tuple[NDArray[np.uint16], tuple[float, float] | None, tuple[float, float] | None]:
+    """Return what a viewer shows of a DICOM object, of whatever kind of radiograph.
+
+    Returns
+    -------
+    levels : NDArray[np.uint16]
+        Shape (rows, columns), 0 (black) to 65535 (white).
+    window : tuple of two floats, or None
+        Center and width in these levels, where the header has a window.
+    spacing : tuple of two floats, or None
+        Millimetres between rows and between columns, at the detector where nothing else is known.
+
+    Raises
+    ------
+    UnreadableError, NotARadiographError
+        As `read_dataset`, but not for what the header says of the kind.
+    """
+    with guarded(name, "its header is damaged"):
+        _check_image(name, ds)
+        syntax, spacing = transfer_syntax(ds), _spacing(ds)
+    if ds.PhotometricInterpretation in _COLOUR:
+        colours, maximum = colour_levels(name, ds, syntax)
+        grey = grey_levels(name, colours, maximum)
+        return as_16_bits(grey, maximum), None, spacing
+    values = stored_values(name, ds, syntax)
+    with guarded(name, "its grey scale cannot be applied"):
+        scale = levels(ds, little_endian=syntax.is_little_endian)
+    lowest = Stored.of(ds).lowest
+    seen = scale.table[values - lowest if lowest else values]
+    if scale.center is None or scale.width is None:
+        return seen, None, spacing
+    return seen, (scale.center, scale.width), spacing
+
+
+def _spacing(ds: Dataset) -> tuple[float, float] | None:
+    """Return the distance of rows and of columns, or None where it is not stated or impossible."""
+    for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
+        stated = ds.get(keyword)
+        if isinstance(stated, MultiValue) and len(stated) == 2:
+            down, across = (float(part) for part in stated)
+            if 0 < down < 10 and 0 < across < 10:
+                return down, across
+    return None
 
 
 def _check_deflated(name: str, data: bytes) -> None:

@@ -68,6 +68,64 @@ def brightness(ds: Dataset, *, little_endian: bool = True) -> NDArray[np.float32
     return seen.astype(np.float32)
 
 
+class Levels(NamedTuple):
+    """What a viewer shows of every value that can be stored, and the window to begin with.
+
+    Attributes
+    ----------
+    table : NDArray[np.uint16]
+        Shape (2 ** Bits Stored,), 0 (black) to 65535 (white).
+    center, width : float or None
+        The window in these levels, as in LINEAR_EXACT; None where the header has none.
+    """
+
+    table: NDArray[np.uint16]
+    center: float | None
+    width: float | None
+
+
+def levels(ds: Dataset, *, little_endian: bool = True) -> Levels:
+    """Return the grey scale for a viewer, which applies a window itself.
+
+    A linear window cuts nothing off here, so that a person can widen it. What is not linear (a VOI
+    LUT, a sigmoid, a Presentation LUT) is applied.
+
+    Parameters
+    ----------
+    ds, little_endian
+        As for `brightness`.
+
+    Raises
+    ------
+    ValueError
+        As `brightness`.
+    """
+    stored = Stored.of(ds)
+    function = str(ds.get("VOILUTFunction") or "LINEAR").strip().upper()
+    bent = _item(ds, "VOILUTSequence") is not None or function == "SIGMOID"
+    if bent or _item(ds, "PresentationLUTSequence") is not None:
+        return Levels(_to_16_bits(brightness(ds, little_endian=little_endian)), 32_767.5, 65_535.0)
+    values = np.arange(stored.lowest, stored.highest + 1, dtype=np.float64)
+    values, lowest, highest = _modality(values, ds, little_endian)
+    seen = _presentation((values - lowest) / (highest - lowest), ds, little_endian)
+    seen[_padding(ds, stored)] = 0.0
+    center, width = _number(ds, "WindowCenter"), _number(ds, "WindowWidth")
+    if center is None or width is None:
+        return Levels(_to_16_bits(seen), None, None)
+    if function == "LINEAR":
+        center, width = center - 0.5, width - 1
+    if width <= 0:
+        raise ValueError(f"Window Width is {width:g}")
+    middle = _presentation(np.array([(center - lowest) / (highest - lowest)]), ds, little_endian)
+    scale = 65_535 / (highest - lowest)
+    return Levels(_to_16_bits(seen), 65_535 * float(middle[0]), scale * width)
+
+
+def _to_16_bits(seen: NDArray[np.floating]) -> NDArray[np.uint16]:
+    sixteen: NDArray[np.uint16] = np.rint(np.clip(seen, 0, 1) * 65_535).astype(np.uint16)
+    return sixteen
+
+
 @dataclass(frozen=True, slots=True)
 class _Lut:
     """One item of a LUT sequence.

@@ -55,6 +55,13 @@ def scaled(levels: NDArray[np.unsignedinteger], maximum: int) -> NDArray[np.floa
     return pixels
 
 
+def as_16_bits(levels: NDArray[np.unsignedinteger], maximum: int) -> NDArray[np.uint16]:
+    """Return grey levels 0 to `maximum` as 0 to 65535, in the same shape."""
+    table = np.rint(np.arange(maximum + 1) * (65_535 / maximum)).astype(np.uint16)
+    spread: NDArray[np.uint16] = table[levels]
+    return spread
+
+
 def grey_levels(
     name: str, rgb: NDArray[np.unsignedinteger], maximum: int
 ) -> NDArray[np.unsignedinteger]:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import select
-import signal
-import subprocess
-import sys
 from collections import deque
-from contextlib import suppress
 from dataclasses import asdict
-from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lungflag.errors import PackageError
+from lungflag.service.killable import Killable
 from lungflag.service.tasks import Reply
 
 if TYPE_CHECKING:
@@ -24,8 +17,6 @@ if TYPE_CHECKING:
 
 STARTUP_SECONDS = 120.0
 """Time for a child to load its model: on a busy machine it takes seconds."""
-
-_LARGEST_REPLY = 2**20
 
 
 class ChildLostError(Exception):
@@ -65,7 +56,7 @@ class Judge:
         self._setup = setup
         self._expected = {"name": name, "version": version}
         self._seconds = seconds
-        self._child: _Child | None = None
+        self._child: Killable | None = None
         self._begun: deque[Task] = deque()
 
     @property
@@ -83,7 +74,7 @@ class Judge:
         """
         if self._child is not None:
             return
-        self._child = child = _Child(self._setup)
+        self._child = child = Killable("lungflag.service.child", asdict(self._setup))
         child.allow(STARTUP_SECONDS)
         line = child.line(lambda: None)
         if line == self._expected:
@@ -129,68 +120,7 @@ class Judge:
         if child is not None:
             child.kill()
 
-    def _running(self) -> _Child:
+    def _running(self) -> Killable:
         if self._child is None:
             raise RuntimeError("no child has been started")
         return self._child
-
-
-class _Child:
-    """A process and the two pipes to it."""
-
-    def __init__(self, setup: Setup) -> None:
-        ours, its = os.pipe()
-        to_it, from_us = os.pipe()
-        self._process = subprocess.Popen(  # noqa: S603  # our own module, by our own interpreter
-            [sys.executable, "-P", "-m", "lungflag.service.child", str(its)],
-            stdin=to_it,
-            # Codecs print what they like, patient data too.
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=[its],
-        )
-        os.close(to_it)
-        os.close(its)
-        self._tasks, self._replies = from_us, ours
-        self._buffer = b""
-        self._allowed = self._deadline = 0.0
-        self.tell(asdict(setup))
-
-    def allow(self, seconds: float) -> None:
-        """Let the next line take so long from now."""
-        self._allowed, self._deadline = seconds, monotonic() + seconds
-
-    def tell(self, message: dict[str, Any]) -> None:
-        """Send a line, if it still lives."""
-        with suppress(BrokenPipeError):  # it has died; `line` tells
-            os.write(self._tasks, json.dumps(message).encode() + b"\n")
-
-    def line(self, while_waiting: Callable[[], None]) -> dict[str, Any] | None:
-        """Return its next line, or None where it died, or the deadline passed."""
-        while b"\n" not in self._buffer:
-            while_waiting()
-            left = self._deadline - monotonic()
-            if select.select([self._replies], [], [], min(max(left, 0.0), 0.2))[0]:
-                chunk = os.read(self._replies, 2**16)
-                if not chunk or len(self._buffer) > _LARGEST_REPLY:
-                    return None
-                self._buffer += chunk
-            elif left <= 0:
-                return None
-        first, _, self._buffer = self._buffer.partition(b"\n")
-        line: dict[str, Any] = json.loads(first)
-        return line
-
-    def how_it_ended(self) -> str:
-        """Return why there is no next line, in words that follow a noun."""
-        if monotonic() >= self._deadline:
-            return f"took longer than {self._allowed:g} s"
-        code = self._process.wait(timeout=10)
-        return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-
-    def kill(self) -> None:
-        """End it, and free what it held."""
-        self._process.kill()
-        self._process.wait()
-        os.close(self._tasks)
-        os.close(self._replies)
