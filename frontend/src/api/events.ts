@@ -13,20 +13,21 @@ export function listen(changed: () => void, connection: (state: Connection) => v
   let source: EventSource | undefined;
   let timer: number | undefined;
   let delay = FIRST_DELAY;
-  let opened = false;
+  let missed = false;
 
   function open(): void {
     source = new EventSource("/api/v1/events");
     source.onopen = () => {
       delay = FIRST_DELAY;
       connection("live");
-      if (opened) changed();
-      opened = true;
+      if (missed) changed();
+      missed = false;
     };
     source.addEventListener("change", changed);
     // The browser gives up for good after an HTTP error, so the retrying is ours.
     source.onerror = () => {
       source?.close();
+      missed = true;
       connection("lost");
       timer = window.setTimeout(open, delay);
       delay = Math.min(delay * 2, LONGEST_DELAY);
