@@ -11,14 +11,27 @@ import socket
 from base64 import b64encode
 from collections import deque
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from lungflag.errors import ServiceError
+from lungflag.service.audit_message import (
+    ERASED,
+    MINOR,
+    NODE,
+    PATIENT,
+    SOURCE_TYPE,
+    STUDY,
+    Event,
+    Participant,
+    about,
+    active,
+    clean,
+    identification,
+    is_ip,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,49 +46,6 @@ ALERTS_A_MINUTE = 60
 """More security alerts are not kept: whoever knocks all day shall not fill the disk."""
 
 _LOG = logging.getLogger(__name__)
-
-# Codes of DCM (PS3.16, annex D), by the meaning that the messages state.
-_MEANINGS = {
-    "110100": "Application Activity",
-    "110103": "DICOM Instances Accessed",
-    "110104": "DICOM Instances Transferred",
-    "110113": "Security Alert",
-    "110120": "Application Start",
-    "110121": "Application Stop",
-    "110126": "Node Authentication",
-    "110150": "Application",
-    "110152": "Destination Role ID",
-    "110153": "Source Role ID",
-    "110180": "Study Instance UID",
-    "110182": "Node ID",
-}
-_FINE, _MINOR = "0", "4"
-_STUDY, _PATIENT, _NODE = ("2", "3"), ("1", "1"), ("2", "13")  # object type and role
-_ERASED = "15"
-_SOURCE_TYPE = "4"  # an application server
-
-
-@dataclass(frozen=True, slots=True)
-class _Participant:
-    """Who took part in an event."""
-
-    user: str
-    role: str = ""
-    title: str = ""
-    address: str = ""
-    name: str = ""
-    requestor: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Event:
-    """What happened, as the attributes and elements of EventIdentification."""
-
-    code: str
-    action: str
-    outcome: str = _FINE
-    kind: str = ""
-    description: str = ""
 
 
 class Audit:
@@ -120,29 +90,29 @@ class Audit:
         """
         if not self._alerts.allows():
             return
-        event = _Event("110113", "E", _MINOR, kind="110126", description=reason)
-        node = _object("110182", peer.rpartition("@")[2], peer, _NODE)
+        event = Event("110113", "E", MINOR, kind="110126", description=reason)
+        node = about("110182", peer.rpartition("@")[2], peer, NODE)
         detail = ET.Element(
             "ParticipantObjectDetail",
-            {"type": "Alert Description", "value": b64encode(_clean(reason).encode()).decode()},
+            {"type": "Alert Description", "value": b64encode(clean(reason).encode()).decode()},
         )
         node.insert(2, detail)
         self._keep(self._message(event, [self._us(), _peer(peer)], [node]))
 
     def received(self, instance: Instance) -> str:
         """Return the message that an instance came in and was kept, to be committed with it."""
-        event = _Event("110104", "C")
+        event = Event("110104", "C")
         return self._transfer(event, instance, _peer(instance.peer, "110153", requestor=True))
 
     def differing(self, instance: Instance) -> None:
         """Note that an instance came again with other content, and that the first was kept."""
         description = "its content differs from that received before, which was kept"
-        event = _Event("110104", "R", _MINOR, description=description)
+        event = Event("110104", "R", MINOR, description=description)
         self._keep(self._transfer(event, instance, _peer(instance.peer, "110153", requestor=True)))
 
     def sent(self, delivery: Delivery, target: Target, instance: Instance) -> str:
         """Return the message that a result has arrived, to be committed with that fact."""
-        them = _Participant(
+        them = Participant(
             user=target.address,
             role="110152",
             title=target.ae_title if target.kind == "dicom" else "",
@@ -151,13 +121,13 @@ class Audit:
         )
         us = self._us("110153", requestor=True)
         study = _study(instance, [(_RESULT_CLASSES.get(delivery.kind, ""), delivery.uid)])
-        return self._message(_Event("110104", "R"), [us, them], [study, _patient(instance)])
+        return self._message(Event("110104", "R"), [us, them], [study, _patient(instance)])
 
     def deleted(self, instance: Instance) -> str:
         """Return the message that an instance's pixels were deleted, to be committed with that."""
-        event = _Event("110103", "D", description="pixels deleted by age; results stay")
+        event = Event("110103", "D", description="pixels deleted by age; results stay")
         study = _study(instance, [(instance.sop_class_uid, instance.sop_instance_uid)])
-        study.set("ParticipantObjectDataLifeCycle", _ERASED)
+        study.set("ParticipantObjectDataLifeCycle", ERASED)
         us = self._us(requestor=True)
         return self._message(event, [us], [study, _patient(instance)])
 
@@ -171,18 +141,18 @@ class Audit:
         self.copy(message)
 
     def _activity(self, kind: str) -> None:
-        event = _Event("110100", "E", kind=kind)
+        event = Event("110100", "E", kind=kind)
         try:
             self._keep(self._message(event, [self._us("110150")], []))
         except ServiceError as error:  # the part's own work will tell
             _LOG.error("the ledger is away", extra={"reason": str(error)})
 
-    def _transfer(self, event: _Event, instance: Instance, sender: _Participant) -> str:
+    def _transfer(self, event: Event, instance: Instance, sender: Participant) -> str:
         study = _study(instance, [(instance.sop_class_uid, instance.sop_instance_uid)])
         return self._message(event, [sender, self._us("110152")], [study, _patient(instance)])
 
-    def _us(self, role: str = "", *, requestor: bool = False) -> _Participant:
-        return _Participant(
+    def _us(self, role: str = "", *, requestor: bool = False) -> Participant:
+        return Participant(
             user=str(os.getpid()),
             role=role,
             title=self._title,
@@ -192,14 +162,14 @@ class Audit:
         )
 
     def _message(
-        self, event: _Event, participants: Iterable[_Participant], objects: Iterable[Element]
+        self, event: Event, participants: Iterable[Participant], objects: Iterable[Element]
     ) -> str:
         """Return an audit message in one line."""
         root = ET.Element("AuditMessage")
-        root.append(_identification(event))
-        root.extend(map(_active, participants))
+        root.append(identification(event))
+        root.extend(map(active, participants))
         source = ET.SubElement(root, "AuditSourceIdentification", AuditSourceID=self._source)
-        ET.SubElement(source, "AuditSourceTypeCode", {"csd-code": _SOURCE_TYPE})
+        ET.SubElement(source, "AuditSourceTypeCode", {"csd-code": SOURCE_TYPE})
         root.extend(objects)
         return ET.tostring(root, encoding="unicode")
 
@@ -226,98 +196,33 @@ _RESULT_CLASSES = {
 }
 
 
-def _identification(event: _Event) -> Element:
-    element = ET.Element(
-        "EventIdentification",
-        EventActionCode=event.action,
-        EventDateTime=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        EventOutcomeIndicator=event.outcome,
-    )
-    element.append(_coded("EventID", event.code))
-    if event.kind:
-        element.append(_coded("EventTypeCode", event.kind))
-    if event.description:
-        ET.SubElement(element, "EventOutcomeDescription").text = _clean(event.description)
-    return element
-
-
-def _active(who: _Participant) -> Element:
-    element = ET.Element("ActiveParticipant", UserID=_clean(who.user))
-    if who.title:
-        element.set("AlternativeUserID", f"AETITLES={_clean(who.title)}")
-    if who.name:
-        element.set("UserName", _clean(who.name))
-    element.set("UserIsRequestor", "true" if who.requestor else "false")
-    if who.address:
-        element.set("NetworkAccessPointID", _clean(who.address))
-        element.set("NetworkAccessPointTypeCode", "2" if _is_ip(who.address) else "1")
-    if who.role:
-        element.append(_coded("RoleIDCode", who.role))
-    return element
-
-
-def _peer(peer: str, role: str = "", *, requestor: bool = False) -> _Participant:
+def _peer(peer: str, role: str = "", *, requestor: bool = False) -> Participant:
     """Return a participant for ``AET@address``, for an address, or for a folder."""
     title, _, address = peer.rpartition("@")
-    return _Participant(
+    return Participant(
         user=peer,
         role=role,
         title=title,
-        address=address if title or _is_ip(address) else "",
+        address=address if title or is_ip(address) else "",
         requestor=requestor,
     )
 
 
 def _study(instance: Instance, objects: Iterable[tuple[str, str]]) -> Element:
     """Return an instance's study with the objects, as (SOP Class UID, UID), that it is about."""
-    element = _object("110180", instance.study_instance_uid, "", _STUDY)
-    about = ET.SubElement(element, "ParticipantObjectDescription")
+    element = about("110180", instance.study_instance_uid, "", STUDY)
+    description = ET.SubElement(element, "ParticipantObjectDescription")
     if instance.accession_number:
-        ET.SubElement(about, "Accession", Number=_clean(instance.accession_number))
+        ET.SubElement(description, "Accession", Number=clean(instance.accession_number))
     for sop_class, uid in objects:
         kind = {"UID": sop_class} if sop_class else {}
-        holder = ET.SubElement(about, "SOPClass", kind, NumberOfInstances="1")
+        holder = ET.SubElement(description, "SOPClass", kind, NumberOfInstances="1")
         ET.SubElement(holder, "Instance", UID=uid)
     return element
 
 
 def _patient(instance: Instance) -> Element:
-    return _object("2", instance.patient_id, instance.patient_name, _PATIENT)
-
-
-def _object(code: str, uid: str, name: str, kind: tuple[str, str]) -> Element:
-    element = ET.Element(
-        "ParticipantObjectIdentification",
-        ParticipantObjectID=_clean(uid),
-        ParticipantObjectTypeCode=kind[0],
-        ParticipantObjectTypeCodeRole=kind[1],
-    )
-    element.append(_coded("ParticipantObjectIDTypeCode", code))
-    ET.SubElement(element, "ParticipantObjectName").text = _clean(name)
-    return element
-
-
-def _coded(name: str, code: str) -> Element:
-    system = "DCM" if code in _MEANINGS else "RFC-3881"
-    meaning = _MEANINGS.get(code, "Patient Number")
-    return ET.Element(
-        name,
-        {
-            "csd-code": code,
-            "codeSystemName": system,
-            "displayName": meaning,
-            "originalText": meaning,
-        },
-    )
-
-
-def _clean(text: str) -> str:
-    """Return `text` in one line, without what XML cannot hold."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def _is_ip(address: str) -> bool:
-    return ":" in address or address.replace(".", "").isdecimal()
+    return about("2", instance.patient_id, instance.patient_name, PATIENT)
 
 
 def _append(file: Path, message: str) -> None:
