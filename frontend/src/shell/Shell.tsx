@@ -95,7 +95,7 @@ export function Shell({ path, children }: { path: string; children: ComponentChi
           </button>
           <button
             type="button"
-            class="icon"
+            class="icon for-keyboards"
             aria-expanded={help}
             aria-label="Keyboard shortcuts"
             title="Keyboard shortcuts (?)"
@@ -145,7 +145,7 @@ function Person() {
   const { me } = useSession();
   if (!me.sign_in) {
     return (
-      <span class="person" title="On loopback nobody signs in">
+      <span class="person person-local" title="On loopback nobody signs in">
         {me.name}
       </span>
     );
@@ -157,8 +157,9 @@ function Person() {
   return (
     <span class="person">
       <span class="person-name">{me.name}</span>
-      <button type="button" class="plain" onClick={() => void signOut()}>
-        Sign out
+      <button type="button" class="plain" aria-label="Sign out" onClick={() => void signOut()}>
+        <Icon name="out" />
+        <span>Sign out</span>
       </button>
     </span>
   );

@@ -87,7 +87,8 @@ function Words({ film, image, map, failure }: WordsProps) {
           L {share(film.window.center)} % · W {share(film.window.width)} %
         </span>
         <span>
-          {preset} · zoom {Math.round(100 * film.view.scale)} %{film.inverted ? " · inverted" : ""}
+          zoom {Math.round(100 * film.view.scale)} % · {preset}
+          {film.inverted ? " · inverted" : ""}
         </span>
       </p>
       {film.picture !== "none" && (

@@ -15,7 +15,7 @@ export interface Preset {
 
 /** All relative to the film's own window, since grey values of radiographs have no unit. */
 export const PRESETS: readonly Preset[] = [
-  { name: "As the film asks", of: (own) => own },
+  { name: "Film’s own", of: (own) => own },
   { name: "Lungs", of: ({ center, width }) => ({ center: center - 0.15 * width, width: width * 0.6 }) },
   {
     name: "Mediastinum",

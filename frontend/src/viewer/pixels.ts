@@ -30,8 +30,7 @@ function spacing(headers: Headers): [number, number] | null {
 
 function inWorker(base: Level): Promise<Level[]> {
   return new Promise((resolve, reject) => {
-    const url = new URL("./pyramid.worker.ts", import.meta.url);
-    const worker = new Worker(url, { type: "module" });
+    const worker = new Worker(new URL("./pyramid.worker.ts", import.meta.url), { type: "module" });
     worker.onmessage = ({ data }: MessageEvent<Level[]>) => {
       worker.terminate();
       resolve(data);
