@@ -24,7 +24,7 @@ interface Judged {
   package: string;
   version: string;
   decided_at: string;
-  seconds: number;
+  seconds: number | null;
 }
 
 export interface Finding extends Judged {
@@ -124,7 +124,7 @@ export interface StudyPage {
   version: number;
 }
 
-/** A class-activation map in logits; a peak is [x, y] in the map's own columns and rows. */
+/** A class-activation map in logits; the peak has the corners [x, y] of the delivered mark, in places of the map. */
 export interface Heatmap {
   rows: number;
   columns: number;

@@ -49,7 +49,8 @@ function FindingFacts({ finding, greyed }: { finding: Finding; greyed: boolean }
       ))}
       <p class="quiet small-print">
         {finding.age_group && `Threshold for the age group ${finding.age_group}. `}
-        {finding.package} {finding.version}, {moment(finding.decided_at)}, {finding.seconds.toFixed(1)} s
+        {finding.package} {finding.version}, {moment(finding.decided_at)}
+        {finding.seconds !== null && `, ${finding.seconds.toFixed(1)} s`}
       </p>
     </>
   );

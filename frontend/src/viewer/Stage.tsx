@@ -96,7 +96,7 @@ function Words({ film, image, map, failure }: WordsProps) {
           <Side film={film} side={-1} dots={dots} />
           <Side film={film} side={1} dots={dots} />
           <Scale film={film} dots={dots} />
-          {map && film.heat > 0 && <Peaks film={film} map={map} dots={dots} />}
+          {map && film.heat > 0 && <Mark film={film} map={map} dots={dots} />}
         </>
       )}
       {(film.mirrored || !film.upright) && (
@@ -155,16 +155,17 @@ function Scale({ film, dots }: { film: Film; dots: number }) {
   );
 }
 
-function Peaks({ film, map, dots }: { film: Film; map: Heatmap; dots: number }) {
-  const radius = Math.max(14, (0.035 * film.size.width * film.view.scale) / dots);
+/** The region that the delivered report marks. */
+function Mark({ film, map, dots }: { film: Film; map: Heatmap; dots: number }) {
+  const corners = (map.peak ?? []).map(([column, row]) => {
+    const x = (column / map.columns) * film.size.width;
+    const y = (row / map.rows) * film.size.height;
+    return film.place(x, y).map((place) => place / dots);
+  });
+  if (corners.length < 3) return null;
   return (
-    <svg class={film.grey ? "peaks peaks-grey" : "peaks"} aria-hidden="true">
-      {(map.peak ?? []).map(([column, row]) => {
-        const x = ((column + 0.5) / map.columns) * film.size.width;
-        const y = ((row + 0.5) / map.rows) * film.size.height;
-        const [left, top] = film.place(x, y);
-        return <circle key={`${column} ${row}`} cx={left / dots} cy={top / dots} r={radius} />;
-      })}
+    <svg class={film.grey ? "peak peak-grey" : "peak"} aria-hidden="true">
+      <polygon points={corners.join(" ")} />
     </svg>
   );
 }

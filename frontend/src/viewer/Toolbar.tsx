@@ -69,8 +69,14 @@ export function Toolbar({ film, tool, onTool, hasMap }: Props) {
         <Do id="rotate" icon="rotate" label="Rotate by a quarter" run={() => film.rotate()} />
         <Do id="mirror" icon="mirror" label="Mirror" pressed={film.mirrored} run={() => film.mirror()} />
         <Do id="flip" icon="flip" label="Flip top and bottom" run={() => film.flip()} />
-        <button type="button" class="small" onClick={() => film.reset()}>
-          Reset
+        <button
+          type="button"
+          class="icon"
+          aria-label="Reset the picture"
+          title="Reset the picture"
+          onClick={() => film.reset()}
+        >
+          <Icon name="undo" />
         </button>
       </span>
       {hasMap && <HeatControl />}
