@@ -7,6 +7,7 @@ import sys
 import typer
 
 from lungflag.cli import (
+    accounts,
     card,
     check,
     compare,
@@ -21,6 +22,7 @@ from lungflag.cli import (
     recalibrate,
     reference,
     serve,
+    station,
     train,
     worker,
 )
@@ -52,8 +54,10 @@ app.command("recalibrate")(recalibrate.recalibrate)
 app.command("reference")(reference.reference)
 app.command("serve")(serve.serve)
 app.command("node")(node.node)
+app.command("station")(station.station)
 app.command("train")(train.train)
 app.command("worker")(worker.run_worker)
+app.add_typer(accounts.app, name="accounts")
 app.add_typer(data.app, name="data")
 app.add_typer(deliveries.app, name="deliveries")
 

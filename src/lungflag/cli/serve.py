@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lungflag.cli._settings import EVERY, with_settings
+from lungflag.cli.station import station_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from lungflag.package import ModelPackage
     from lungflag.service.ledger import Ledger
     from lungflag.service.settings import Settings
+
+STATION = "lungflag.station.part:station"
+"""The part that is of a room above the service."""
 
 _LOOK_SECONDS = 2.0
 
@@ -33,13 +37,15 @@ def serve(settings: Settings) -> None:
     from lungflag.service.process import stop_on_signals
     from lungflag.service.serve import Group
     from lungflag.service.spool import Spool
+    from lungflag.station.security.exposure import check_exposure
 
     start_logging(settings.log_level)
+    check_exposure(settings)
     package = ModelPackage.read(find_package(settings.model))
     package.operating_point(settings.operating_point or None)
     Spool(settings.folder, settings.keep_free_mib)  # or an error, before anything is started
     stop = stop_on_signals()
-    kinds = ["node", *["worker"] * settings.workers, "sender"]
+    kinds = ["node", STATION, *["worker"] * settings.workers, "sender"]
     banner = _Banner(settings, package, len(kinds))
     with Ledger.open(settings.database_url, create=True) as ledger:
         if not errors.is_terminal:
@@ -58,12 +64,15 @@ class _Banner:
         self._settings, self._package = settings, package
         self._missing = parts
         self._listeners: list[str] = []
+        self._station: tuple[str, Path | None] | None = None
         self._seen: set[str] = set()
 
     def ready(self, part: str, facts: Mapping[str, Any]) -> None:
         """Note that a part is ready."""
         self._seen.add(part)
         self._listeners = facts.get("listeners", self._listeners)
+        if "station" in facts:
+            self._station = str(facts["station"]), Path(facts["admin"]) if facts["admin"] else None
         if len(self._seen) == self._missing:
             self._missing = 0
             self._print()
@@ -79,6 +88,8 @@ class _Banner:
         for target in settings.targets:
             where = Path(target.address).absolute() if target.kind == "files" else target.address
             say(f"  results ({', '.join(target.send)}) go to {target.name}: {where}")
+        for line in station_lines(*self._station) if self._station else []:
+            say(f"  {line}")
         say(f"  everything is kept in {settings.folder.absolute()}")
         say("ready; Ctrl-C ends it")
         output.file.flush()

@@ -93,7 +93,11 @@ class WebServer:
     host, port : str, int
         Where to listen. Port 0 takes any that is free.
     tls : ssl.SSLContext, optional
-        For mutual TLS. Needed where `host` can be reached from other machines.
+        For TLS. Needed where `host` can be reached from other machines.
+    proxied : bool
+        Whether a proxy in front of it ends TLS, so that none is needed here.
+    connections : int
+        How many there may be at once; above it the answer is 503.
 
     Raises
     ------
@@ -102,16 +106,23 @@ class WebServer:
     """
 
     def __init__(
-        self, app: FastAPI, *, host: str, port: int, tls: ssl.SSLContext | None = None
+        self,
+        app: FastAPI,
+        *,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None = None,
+        proxied: bool = False,
+        connections: int = CONNECTIONS,
     ) -> None:
-        if tls is None and not is_loopback(host):
+        if tls is None and not proxied and not is_loopback(host):
             raise ConfigurationError(
                 f"http_host {host} can be reached from other machines, and without TLS patient "
                 "data would cross the network for anyone to read or send: set tls_certificate, "
                 "tls_key and tls_ca, or listen on 127.0.0.1"
             )
         self._host, self._port = host, port
-        self._server = uvicorn.Server(_configuration(app, tls))
+        self._server = uvicorn.Server(_configuration(app, tls, connections))
         self._thread = Thread(target=self._serve, name="http")
         self._listener: socket.socket | None = None
 
@@ -184,7 +195,7 @@ class _Protocol(H11Protocol):
             self._patience = None
 
 
-def _configuration(app: FastAPI, tls: ssl.SSLContext | None) -> uvicorn.Config:
+def _configuration(app: FastAPI, tls: ssl.SSLContext | None, connections: int) -> uvicorn.Config:
     options: dict[str, Any] = {}
     if tls is not None:
         options["ssl_context_factory"] = lambda *_: tls
@@ -198,7 +209,7 @@ def _configuration(app: FastAPI, tls: ssl.SSLContext | None) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,  # anybody may write them
         server_header=False,
-        limit_concurrency=CONNECTIONS,
+        limit_concurrency=connections,
         h11_max_incomplete_event_size=LONGEST_HEADERS,
         **options,
     )

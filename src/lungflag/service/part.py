@@ -13,7 +13,7 @@ import signal
 import sys
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lungflag.errors import LungflagError
 from lungflag.service.ledger import Ledger
@@ -26,7 +26,14 @@ if TYPE_CHECKING:
 
     from lungflag.service.process import Stop
 
-    Ready = Callable[[Mapping[str, Any]], None]
+    Parts = Mapping[str, Callable[[Settings, Stop, "Ready"], None]]
+
+
+class Ready(Protocol):
+    """Called by a part as soon as it is ready."""
+
+    def __call__(self, facts: Mapping[str, Any], /) -> None:
+        """Say so, with facts about it."""
 
 
 def order(settings: Settings) -> str:
@@ -37,13 +44,18 @@ def order(settings: Settings) -> str:
 
 def main() -> int:
     """Run a part: ``python -m lungflag.service.part NAME``."""
+    return run_part(_PARTS)
+
+
+def run_part(parts: Parts) -> int:
+    """Run the part that the command line names, and return the process's exit code."""
     ordered = json.loads(sys.stdin.readline())
     die_with_parent(signal.SIGTERM, ordered["parent"])
     stop = stop_on_signals(interrupt=False)
     settings = load_settings(None, {}, ordered["settings"])
     start_logging(settings.log_level)
     try:
-        _PARTS[sys.argv[1]](settings, stop, _say)
+        parts[sys.argv[1]](settings, stop, _say)
     except LungflagError as error:
         _say({"failed": str(error)})
         return 2
@@ -71,7 +83,7 @@ def _sender(settings: Settings, stop: Stop, ready: Ready) -> None:
         send(settings, ledger, stop)
 
 
-_PARTS: Mapping[str, Callable[[Settings, Stop, Ready], None]] = {
+_PARTS: Parts = {
     "node": _node,
     "worker": _worker,
     "sender": _sender,

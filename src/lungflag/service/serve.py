@@ -42,6 +42,7 @@ class Group:
         Of the service.
     kinds : sequence of str
         The parts to run, in the order in which they are stopped; see `lungflag.service.part`.
+        One of a room above this one is named as ``MODULE:PART``.
     on_ready : callable
         Called with a part's name and what it says of itself, each time that it is ready.
 
@@ -159,8 +160,9 @@ class _Process:
 
     def __init__(self, kind: str, ordered: str) -> None:
         self.started = monotonic()
+        module, _, part = kind.rpartition(":")
         self._process = subprocess.Popen(  # noqa: S603  # one of our own parts
-            [sys.executable, "-P", "-m", "lungflag.service.part", kind],
+            [sys.executable, "-P", "-m", module or "lungflag.service.part", part],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -190,4 +192,5 @@ class _Process:
 def _named(kinds: Sequence[str]) -> Iterator[_Part]:
     for number, kind in enumerate(kinds):
         nth = kinds[:number].count(kind) + 1
-        yield _Part(f"{kind} {nth}" if kinds.count(kind) > 1 else kind, kind)
+        name = kind.rpartition(":")[2]
+        yield _Part(f"{name} {nth}" if kinds.count(kind) > 1 else name, kind)

@@ -35,10 +35,10 @@ class Passwords:
         """Return whether a password is that of a hash; None, of no account, takes as long."""
         with self._turns:
             try:
-                fine = self._hasher.verify(kept or self._nobodys, password)
+                self._hasher.verify(kept or self._nobodys, password)
             except (VerificationError, InvalidHashError):
                 return False
-        return fine and kept is not None
+        return kept is not None
 
     def is_old(self, kept: str) -> bool:
         """Return whether a hash was made with weaker parameters than today's."""

@@ -16,6 +16,9 @@ Kind = Literal["local", "person", "key"]
 ROLES = ("reader", "operator", "admin")
 """From the least to the most that a person may do."""
 
+ANYONE = "anyone"
+"""Needs nothing but to be known."""
+
 SCOPES = {
     "studies:read": "See the worklist, images, findings and results.",
     "images:write": "Send images to be judged.",
@@ -55,6 +58,8 @@ class Principal:
 
     def may(self, scope_or_role: str) -> bool:
         """Return whether a scope, or a role or one above it, is held."""
+        if scope_or_role == ANYONE:
+            return True
         if scope_or_role in ROLES:
             return self.role in ROLES and ROLES.index(self.role) >= ROLES.index(scope_or_role)
         return scope_or_role in self.scopes
@@ -94,13 +99,13 @@ def needs(scope_or_role: str) -> Any:
     Parameters
     ----------
     scope_or_role : str
-        One of `SCOPES` or of `ROLES`.
+        One of `SCOPES` or of `ROLES`, or `ANYONE` who is known.
 
     Notes
     -----
     Use it as ``principal: Annotated[Principal, needs("studies:read")]``, or in `dependencies`.
     """
-    if scope_or_role not in SCOPES and scope_or_role not in ROLES:
+    if scope_or_role not in {*SCOPES, *ROLES, ANYONE}:
         raise ValueError(f"there is no scope or role {scope_or_role}")
 
     def admit(
