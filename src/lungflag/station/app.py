@@ -78,9 +78,12 @@ def build_app(context: Context) -> FastAPI:
     app = Station(context.settings)
     app.state.guard = Guard(context.settings, context.ledger.database)
     problems.install(app)
+    # Whoever serves the application starts and stops what stands behind its content.
+    app.state.content = content = api.Content(context)
     rooms: list[APIRouter] = [
         accounts.routes(context),
-        *(room.routes(context) for room in (api, quality) if hasattr(room, "routes")),
+        content.router,
+        *(room.routes(context) for room in (quality,) if hasattr(room, "routes")),
     ]
     for routes in rooms:
         app.include_router(routes, responses=_ANYWHERE)

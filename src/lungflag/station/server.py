@@ -59,13 +59,15 @@ def run_station(
             connections=CONNECTIONS,
         )
         with context.audit.running():
-            server.start()
+            app.state.content.start()
             try:
+                server.start()
                 on_ready(address(settings, server.port), file)
                 while not stop.wait(1.0):
                     if not server.alive:
                         raise ServiceError("the station's web server has died")
             finally:
+                app.state.content.stop()
                 server.stop(5.0)
 
 

@@ -60,7 +60,7 @@ class Pictures:
         self._setup = {"parent": os.getpid(), "memory_mib": memory_mib}
         self._seconds = seconds
         self._most = cache_mib * 2**20
-        self._lock = Lock()
+        self._lock, self._starting = Lock(), Lock()
         self._wanted: dict[tuple[str, int], Future[Picture]] = {}
         self._failed: OrderedDict[str, tuple[float, str]] = OrderedDict()
         self._begun: set[str] = set()
@@ -68,7 +68,12 @@ class Pictures:
         self._threads: list[Thread] = []
 
     def start(self) -> None:
-        """Make the folder and start the processes."""
+        """Make the folder and start the processes; else the first picture does."""
+        with self._starting:
+            if not self._threads:
+                self._start()
+
+    def _start(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         for scratch in self._folder.glob("*/*.tmp"):
             scratch.unlink(missing_ok=True)
@@ -108,6 +113,7 @@ class Pictures:
         found = self._on_disk(digest, side)
         if found is not None:
             return found
+        self.start()
         while True:
             try:
                 return self._wait(digest, path, side)
