@@ -55,6 +55,13 @@ class Serving:
         """The port of its HTTP server."""
         return self._port(r"STOW-RS on http\S+:(\d+)/studies")
 
+    @property
+    def station(self) -> str:
+        """The address of its reading station, without a slash at the end."""
+        found = re.search(r"the reading station is at (\S+)/", self.said.read_text())
+        assert found, self.said.read_text()
+        return found[1]
+
     def _port(self, pattern: str) -> int:
         found = re.search(pattern, self.said.read_text())
         assert found, self.said.read_text()
@@ -69,7 +76,9 @@ class Serving:
         """Return the process ids of its parts, as they are named in `ps`."""
         from tests.service.processes import children
 
-        return children(self.process.pid, "lungflag.service.part")
+        return children(self.process.pid, "lungflag.service.part") + children(
+            self.process.pid, "lungflag.station.part"
+        )
 
     def wait_until_ready(self) -> None:
         """Return when it has said that it is ready."""
@@ -97,6 +106,7 @@ def serving(
         "model": "phantom",
         "port": 0,
         "http_port": 0,
+        "station_port": 0,
         "keep_free_mib": 0,
         "memory_mib": 1024,
         "workers": 1,
