@@ -1,6 +1,6 @@
 /** Single keys, each of them a reader's to choose or to switch off. */
 
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { preferences } from "../shell/preferences";
 import { ACTIONS, type Where } from "./actions";
 
@@ -33,21 +33,24 @@ export function spoken(key: string): string {
     .replace(/^[a-z]$/, (letter) => letter.toUpperCase());
 }
 
-const TYPING = "input:not([type=checkbox]):not([type=button]), textarea, select, [contenteditable]";
+const TYPING =
+  "input:not([type=checkbox], [type=button], [type=range]), textarea, select, [contenteditable]";
+/** What a slider that has the focus takes for itself. */
+const SLIDING = /^(Arrow|Home|End|Page)/;
 
 /** Calls the handlers of the actions of one place; keys typed into fields stay there. */
-export function useKeys(
-  handlers: Record<string, () => void>,
-  inputs: readonly unknown[],
-  where: Where = "everywhere",
-): void {
+export function useKeys(handlers: Record<string, () => void>, where: Where = "everywhere"): void {
+  // The newest handlers, however soon after a change the key comes.
+  const newest = useRef(handlers);
+  newest.current = handlers;
+
   useEffect(() => {
     function pressed(event: KeyboardEvent): void {
       const target = event.target as HTMLElement;
       if (!preferences().shortcuts || event.defaultPrevented || target.closest(TYPING)) return;
       const key = written(event);
-      if (!key) return;
-      for (const [id, run] of Object.entries(handlers)) {
+      if (!key || (target.matches("[type=range]") && SLIDING.test(key))) return;
+      for (const [id, run] of Object.entries(newest.current)) {
         if (keyOf(where, id) !== key) continue;
         event.preventDefault();
         run();
@@ -56,6 +59,5 @@ export function useKeys(
     }
     document.addEventListener("keydown", pressed);
     return () => document.removeEventListener("keydown", pressed);
-    // The handlers close over the inputs, which therefore stand in for them.
-  }, inputs as unknown[]);
+  }, [where]);
 }

@@ -43,7 +43,6 @@ export function Shell({ path, children }: { path: string; children: ComponentChi
       worklist: () => navigate("/"),
       quality: () => navigate("/quality"),
     },
-    [help, chosen],
   );
 
   return (

@@ -8,7 +8,8 @@ const PATHS = {
   moon: "M20 14.500A8.500 8.500 0 0 1 9.500 4 8.500 8.500 0 1 0 20 14.500z",
   keyboard: "M3 6h18v12H3zM6.500 10h.01M10 10h.01M13.500 10h.01M17 10h.01M8 14.500h8",
   flag: "M6 21V4h11l-2 4 2 4H6",
-  clear: "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM8.500 12.200l2.400 2.400 4.600-5",
+  // No tick: what is not flagged has not been cleared.
+  clear: "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM8.500 12h7",
   reject: "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM6.500 6.500l11 11",
   clock: "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM12 8v4.500l3 2",
   fit: "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5",

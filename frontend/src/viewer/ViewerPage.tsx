@@ -99,7 +99,7 @@ function Reading({ detail, image, neighbours, refresh, onImage }: ReadingProps) 
   const { film, map, failure } = useFilm(image);
   const [tool, setTool] = useState<Tool>("window");
   const field = useRef<HTMLTextAreaElement>(null);
-  const { heatmap, opacity, keys } = usePreferences();
+  const { heatmap, opacity } = usePreferences();
   const disagreed = image.reading?.verdict === "disagree";
   const readings = useReadings(image, refresh, () => {
     if (preferences().advance) go(neighbours.next);
@@ -117,7 +117,7 @@ function Reading({ detail, image, neighbours, refresh, onImage }: ReadingProps) 
     }
   }
   function fade(by: number): void {
-    const faded = Math.min(1, Math.max(0, Math.round(20 * (opacity + by)) / 20));
+    const faded = Math.min(1, Math.max(0, Math.round(20 * (preferences().opacity + by)) / 20));
     prefer({ opacity: faded, heatmap: true });
     announce(`Heatmap at ${Math.round(100 * faded)} per cent`);
   }
@@ -135,8 +135,9 @@ function Reading({ detail, image, neighbours, refresh, onImage }: ReadingProps) 
       previous: () => neighbours.previous && go(neighbours.previous),
       comment: () => field.current?.focus(),
       heatmap: () => {
-        prefer({ heatmap: !heatmap });
-        announce(heatmap ? "Heatmap off" : "Heatmap on");
+        const shown = preferences().heatmap;
+        prefer({ heatmap: !shown });
+        announce(shown ? "Heatmap off" : "Heatmap on");
       },
       fainter: () => fade(-0.1),
       stronger: () => fade(0.1),
@@ -159,7 +160,6 @@ function Reading({ detail, image, neighbours, refresh, onImage }: ReadingProps) 
       flip: () => film.flip(),
       image: nextImage,
     },
-    [film, image, readings, heatmap, opacity, neighbours, keys],
     "viewer",
   );
 

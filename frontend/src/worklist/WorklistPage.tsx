@@ -35,7 +35,7 @@ function fromAddress(query: URLSearchParams): Filter {
 export function WorklistPage() {
   const { query } = usePlace();
   const { me } = useSession();
-  const { keys } = usePreferences();
+  usePreferences(); // for the hints, whose keys may change
   const filter = fromAddress(query);
   const list = useWorklist(filter);
   const now = useNow();
@@ -66,7 +66,6 @@ export function WorklistPage() {
       open: () => items.current?.querySelector<HTMLAnchorElement>("a.row-link")?.click(),
       search: () => search.current?.focus(),
     },
-    [list.rows, keys],
     "worklist",
   );
 
