@@ -16,6 +16,7 @@ from lungflag.cli import (
     detect,
     ensemble,
     evaluate,
+    feedback,
     heatmaps,
     models,
     node,
@@ -60,6 +61,7 @@ app.command("worker")(worker.run_worker)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(data.app, name="data")
 app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(feedback.app, name="feedback")
 
 
 def _version(value: bool) -> None:

@@ -48,9 +48,11 @@ class Files:
 
 
 def file_name(delivery: Delivery) -> str:
-    """Return the result's name in its study's folder."""
-    parts = (delivery.sop_instance_uid, delivery.package, delivery.version, NAMES[delivery.kind])
-    return "-".join(parts)
+    """Return the result's name in its study's folder; a later revision replaces no earlier one."""
+    parts = [delivery.sop_instance_uid, delivery.package, delivery.version]
+    if delivery.revision:
+        parts.append(f"revision-{delivery.revision}")
+    return "-".join((*parts, NAMES[delivery.kind]))
 
 
 def _write(place: Path, content: bytes) -> None:

@@ -126,6 +126,7 @@ def _with_facts() -> Select[Any]:
             jobs.c.package,
             jobs.c.version,
             deliveries.c.priority,
+            deliveries.c.revision,
         )
         .join(jobs, jobs.c.id == deliveries.c.job_id)
         .join(instances)

@@ -251,6 +251,8 @@ class Delivery:
         When the outcome was decided on.
     job_id, sop_instance_uid, study_instance_uid, package, version, priority
         Facts of its job and study.
+    revision : int
+        0 for what the detector said; later ones supersede it.
     """
 
     id: int
@@ -268,6 +270,7 @@ class Delivery:
     package: str
     version: str
     priority: str
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
