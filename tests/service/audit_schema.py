@@ -73,6 +73,7 @@ _RULES = {
     ),
     "ParticipantObjectIDTypeCode": _Rule(_CODED),
     "ParticipantObjectName": _Rule(text=True),
+    "ParticipantObjectQuery": _Rule(text=True),
     "ParticipantObjectDetail": _Rule({"type": _TEXT, "value": r"[A-Za-z0-9+/=]+"}),
     "ParticipantObjectDescription": _Rule(
         children="(MPPS )*(Accession )*(SOPClass )*(ParticipantObjectContainsStudy )?"

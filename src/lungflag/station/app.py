@@ -23,7 +23,6 @@ from lungflag.station.security.shield import Shield
 from lungflag.station.site import site_routes
 
 if TYPE_CHECKING:
-    from fastapi import APIRouter
     from starlette.types import ASGIApp
 
     from lungflag.service.ledger import Ledger
@@ -80,12 +79,7 @@ def build_app(context: Context) -> FastAPI:
     problems.install(app)
     # Whoever serves the application starts and stops what stands behind its content.
     app.state.content = content = api.Content(context)
-    rooms: list[APIRouter] = [
-        accounts.routes(context),
-        content.router,
-        *(room.routes(context) for room in (quality,) if hasattr(room, "routes")),
-    ]
-    for routes in rooms:
+    for routes in (accounts.routes(context), content.router, quality.routes(context)):
         app.include_router(routes, responses=_ANYWHERE)
 
     @app.get(f"{PREFIX}/openapi.json", include_in_schema=False)
