@@ -61,7 +61,7 @@ export function AccuracyCard({ found }: { found: Accuracy }) {
               );
             }}
           </Plot>
-          <p class="key">
+          <p class="legend">
             Dot and line: value and 95% interval. Dashed: what the package states for its threshold. Corrected: as if
             flagged and other images had been read alike (Begg and Greenes).
           </p>

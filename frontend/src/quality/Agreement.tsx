@@ -55,7 +55,7 @@ export function Agreement({ days }: { days: AgreementDay[] }) {
               );
             }}
           </Plot>
-          <p class="key">
+          <p class="legend">
             Dot: share that agreed, larger with more readings. Line: 95% interval (Wilson). Days are UTC.
           </p>
           <Figures

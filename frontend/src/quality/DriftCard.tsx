@@ -39,7 +39,7 @@ export function DriftCard({ drift, enough }: { drift: Drift | null; enough: numb
         <Moved title="Contrast" unit="spread of grey" moved={drift.input.grey_std} />
         <Seen seen={drift.embedding} />
       </div>
-      <p class="key">
+      <p class="legend">
         <span class="swatch swatch-reference" aria-hidden="true" /> reference, a tenth in each bin ·{" "}
         <span class="swatch swatch-current" aria-hidden="true" /> here. PSI: below 0.1 stable, from 0.25 on moved (the
         usual bounds, Siddiqi 2006); an alarm also asks for more than chance explains at this number of patients.
@@ -151,8 +151,8 @@ function Seen({ seen }: { seen: Energy }) {
                 {roundTicks(most)
                   .filter((tick) => tick <= most)
                   .map((tick) => (
-                    <text key={tick} x={x(tick)} y={area.bottom + 18} text-anchor={tick ? "middle" : "start"}>
-                      {tick.toFixed(2)}
+                    <text key={tick} x={x(tick)} y={area.bottom + 18} text-anchor={tick ? (x(tick) > area.right - 20 ? "end" : "middle") : "start"}>
+                      {tick.toFixed(3)}
                     </text>
                   ))}
               </g>

@@ -46,7 +46,7 @@ export function WaitingCard({ waited }: { waited: Turnaround }) {
               );
             }}
           </Plot>
-          <p class="key">Solid: median. Dashed: 95th percentile. Days are UTC.</p>
+          <p class="legend">Solid: median. Dashed: 95th percentile. Days are UTC.</p>
           <Figures
             caption="Turnaround by day"
             heads={["Day", "Median", "95th percentile", "Images"]}
@@ -65,6 +65,7 @@ export function RejectionsCard({ found }: { found: Quality }) {
     <Card
       title="Rejections"
       lead={found.n_images ? `${count(found.n_rejected, "image")} of ${count(found.n_images, "image")} not judged` : undefined}
+      wide
     >
       {found.rejections.length === 0 ? (
         <p class="nothing">No image was rejected. A rejected image is neither positive nor negative.</p>
