@@ -8,7 +8,7 @@ SETUP = pyproject.toml constraints.txt
 .PHONY: help demo lint check test proof bench frontend clean
 
 help:
-	@echo "make demo   install the light base and flag a dozen synthetic radiographs"
+	@echo "make demo   install what the service needs, and see it flag synthetic studies"
 	@echo "make test   install everything, then style, types, layers and every test"
 	@echo "make check  the fast part of it, for every change"
 	@echo "make bench  speed and memory against their targets"
@@ -25,9 +25,14 @@ $(VENV)/.base: $(SETUP) | $(BIN)/python
 # All extras, so that the licence check sees every dependency that could ship.
 $(VENV)/.full: $(SETUP) | $(BIN)/python
 	$(PIP) -e '.[all,dev]'
+	@touch $@ $(VENV)/.base $(VENV)/.station
+
+# The service and its station, without torch.
+$(VENV)/.station: $(SETUP) | $(BIN)/python
+	$(PIP) -e '.[station]'
 	@touch $@ $(VENV)/.base
 
-demo: $(VENV)/.base
+demo: $(VENV)/.station
 	@BIN=$(BIN) ./demo.sh
 
 lint: $(VENV)/.full

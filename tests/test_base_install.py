@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -24,34 +26,74 @@ assert "torch" not in sys.modules
 """
 
 
-@pytest.mark.slow
-def test_the_base_detects_without_torch(tmp_path: Path) -> None:
-    wheels, home = tmp_path / "wheels", tmp_path / "venv"
+DEMO_SECONDS = 90
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheels")
     subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--outdir", str(wheels), str(ROOT)],
+        [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT)],
         check=True, capture_output=True,
     )  # fmt: skip
-    subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-    (wheel,) = wheels.glob("*.whl")
-    python = home / "bin" / "python"
-    constraints = ROOT / "constraints.txt"
-    install = [str(python), "-m", "pip", "install", "-q", "-c", str(constraints), str(wheel)]
-    subprocess.run(install, check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    return built
 
+
+def _install(wheel: Path, home: Path, extras: str = "") -> Path:
+    """Return the Python of a fresh virtual environment that holds the wheel."""
+    subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
+    python = home / "bin" / "python"
+    command = [str(python), "-m", "pip", "install", "-q", "-c", str(ROOT / "constraints.txt")]
+    subprocess.run([*command, f"{wheel}{extras}"], check=True, capture_output=True)
+    return python
+
+
+def _clean() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+
+
+@pytest.mark.slow
+def test_the_demo_shows_the_station_in_time_and_without_torch(wheel: Path, tmp_path: Path) -> None:
+    started = monotonic()
+    python = _install(wheel, tmp_path / "venv", "[station]")
+    done = subprocess.run(
+        [str(python.with_name("lungflag")), "demo", "shown", "--once"],
+        capture_output=True, text=True, check=False, cwd=tmp_path, env=_clean(),
+    )  # fmt: skip
+    seconds = monotonic() - started
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "12 synthetic studies came by C-STORE" in done.stdout
+    assert re.search(r"[1-9]\d* flagged .*[1-9]\d* not flagged, 1 rejected", done.stdout)
+    assert re.search(r"worklist: http://127\.0\.0\.1:\d+/", done.stdout)
+    look = "import importlib.util as u; assert u.find_spec('torch') is None"
+    subprocess.run([str(python), "-c", look], check=True)
+    assert seconds < DEMO_SECONDS
+
+
+@pytest.mark.slow
+def test_the_base_detects_without_torch(wheel: Path, tmp_path: Path) -> None:
+    home = tmp_path / "venv"
+    python = _install(wheel, home)
     table = tmp_path / "out.jsonl"
     command = [str(python), "-W", "error", "-c", _IN_THE_CLEAN_ENVIRONMENT]
     done = subprocess.run(
         [*command, str(tmp_path / "studies"), str(table)],
         capture_output=True, text=True, check=False, cwd=tmp_path,
-        env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
+        env=_clean(),
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     rows = [json.loads(line) for line in table.read_text().splitlines()]
     assert sum(row["outcome"] == "finding" for row in rows) == 3
 
-    refused = subprocess.run(
-        [str(home / "bin" / "lungflag"), "train", str(tmp_path), "--out", str(tmp_path / "p")],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert refused.returncode == 2
-    assert "lungflag train needs an extra: pip install 'lungflag[train]'" in refused.stderr
+    for extra, words in (
+        ("train", ("train", str(tmp_path), "--out", str(tmp_path / "p"))),
+        ("station", ("demo", str(tmp_path / "demo"))),
+    ):
+        refused = subprocess.run(
+            [str(home / "bin" / "lungflag"), *words],
+            capture_output=True, text=True, check=False, env=_clean(),
+        )  # fmt: skip
+        assert refused.returncode == 2
+        needs = f"lungflag {words[0]} needs an extra: pip install 'lungflag[{extra}]'"
+        assert needs in refused.stderr

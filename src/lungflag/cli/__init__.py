@@ -13,6 +13,7 @@ from lungflag.cli import (
     compare,
     data,
     deliveries,
+    demo,
     detect,
     ensemble,
     evaluate,
@@ -48,6 +49,7 @@ app.command("models")(models.models)
 app.command("card")(card.card)
 app.command("check")(check.check)
 app.command("compare")(compare.compare)
+app.command("demo")(demo.demo)
 app.command("ensemble")(ensemble.ensemble)
 app.command("evaluate")(evaluate.evaluate)
 app.command("heatmaps")(heatmaps.heatmaps)
