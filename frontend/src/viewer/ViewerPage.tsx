@@ -15,13 +15,9 @@ import { ResultCard, StudyCard } from "./Panel";
 import { ReadingCard } from "./ReadingCard";
 import { Stage } from "./Stage";
 import { Toolbar } from "./Toolbar";
+import { around, type Neighbours, visit } from "./trail";
 import { useFilm } from "./useFilm";
 import { useReadings } from "./useReadings";
-
-interface Neighbours {
-  previous: string | null;
-  next: string | null;
-}
 
 export function ViewerPage({ study }: { study: string }) {
   const { version } = useSession();
@@ -34,7 +30,8 @@ export function ViewerPage({ study }: { study: string }) {
   const refresh = useCallback(async () => {
     try {
       const answer = await get<StudyDetail>(`/studies/${encodeURIComponent(study)}`);
-      neighbours.current ??= answer.neighbours;
+      visit(study);
+      neighbours.current ??= around(study, answer.neighbours);
       setDetail(answer);
       setFailure(null);
     } catch (error) {

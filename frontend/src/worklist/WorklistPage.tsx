@@ -6,6 +6,7 @@ import { usePreferences } from "../shell/preferences";
 import { navigate, usePlace } from "../shell/router";
 import { may, useSession } from "../shell/session";
 import { Notice } from "../shell/Shell";
+import { beginTrail } from "../viewer/trail";
 import { Filters } from "./Filters";
 import { Row } from "./Row";
 import { Empty } from "./Empty";
@@ -45,6 +46,7 @@ export function WorklistPage() {
 
   useEffect(() => {
     document.title = "Worklist · lungflag";
+    beginTrail();
   }, []);
 
   function choose(changes: Partial<Filter>): void {
