@@ -37,6 +37,7 @@ Revision = Annotated[
 _PRIVATE = {"Cache-Control": "private, no-cache"}
 _DICOM, _FHIR = "application/dicom", "application/fhir+json"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
+_OBJECT = {"schema": {"type": "object"}}
 _PIXEL_HEADERS = {
     "X-Rows": "Rows of the picture.",
     "X-Columns": "Columns of the picture.",
@@ -144,6 +145,8 @@ def _add_results(router: APIRouter, parts: Parts) -> None:
     """Add a route for each kind of result."""
 
     def add(name: str, kind: Kind, media_type: str, what: str) -> None:
+        content = _OBJECT if media_type == _FHIR else _BINARY
+
         @router.get(
             f"/images/{{image}}/{name}",
             name=f"read_{name}",
@@ -154,7 +157,10 @@ def _add_results(router: APIRouter, parts: Parts) -> None:
             responses={
                 **responses(404),
                 **NOT_MODIFIED,
-                200: {"description": what, "content": {media_type: _BINARY}},
+                200: {
+                    "description": what,
+                    "content": {media_type: _OBJECT if media_type == _FHIR else _BINARY},
+                },
             },
         )
         def read(

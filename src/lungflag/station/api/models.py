@@ -170,6 +170,10 @@ class StudyDetail(_Study):
     neighbours: Neighbours
 
 
+# A list, for the description's tools do not all know tuples.
+Corner = Annotated[list[float], Field(min_length=2, max_length=2)]
+
+
 class Heatmap(_Model):
     """A class-activation map over the whole image."""
 
@@ -178,6 +182,6 @@ class Heatmap(_Model):
     values: list[list[float]] = Field(
         description="Rows of logits; positive where the pixels speak for pneumonia."
     )
-    peak: list[tuple[float, float]] | None = Field(
+    peak: list[Corner] | None = Field(
         description="Corners [x, y] of the rectangle around the peak, in places of the map."
     )
