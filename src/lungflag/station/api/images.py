@@ -159,7 +159,7 @@ def _add_results(router: APIRouter, parts: Parts) -> None:
                 **NOT_MODIFIED,
                 200: {
                     "description": what,
-                    "content": {media_type: _OBJECT if media_type == _FHIR else _BINARY},
+                    "content": {media_type: content},
                 },
             },
         )
