@@ -211,7 +211,7 @@ def _show(judged: dict[str, Recent], films: Sequence[Dataset]) -> None:
     """Print who was flagged, the likeliest first."""
     from lungflag.cli._console import narrow_table, output, say
 
-    names = {str(film.SOPInstanceUID): str(film.PatientName) for film in films}
+    names = {str(film.SOPInstanceUID): str(film.PatientID) for film in films}
     outcomes = [(names[uid], one.outcome) for uid, one in judged.items() if one.outcome]
     # Rejected ones come last: they have no probability.
     outcomes.sort(key=lambda item: 1.0 if item[1].probability is None else -item[1].probability)
