@@ -53,7 +53,8 @@ export function DriftCard({ drift, enough }: { drift: Drift | null; enough: numb
 }
 
 function Verdict({ alarm, word }: { alarm: boolean; word: string }) {
-  return <span class={alarm ? "verdict verdict-alarm" : "verdict"}>{alarm ? `▲ ${word}: alarm` : word}</span>;
+  const tone = alarm ? " verdict-alarm" : word === LEVELS.unknown ? " verdict-unknown" : "";
+  return <span class={`verdict${tone}`}>{alarm ? `▲ ${word}: alarm` : word}</span>;
 }
 
 interface MovedProps {
@@ -121,7 +122,7 @@ function Moved({ title, unit, moved, share = false }: MovedProps) {
 
 function Seen({ seen }: { seen: Energy }) {
   const value = seen.energy === null ? "–" : seen.energy.toFixed(3);
-  const word = seen.energy === null ? "too few" : seen.alarm ? "moved" : "within chance";
+  const word = seen.energy === null ? LEVELS.unknown : seen.alarm ? "moved" : "within chance";
   const most = Math.max(0.02, 1.25 * Math.max(seen.energy ?? 0, seen.threshold ?? 0));
   return (
     <figure class="drift">
@@ -141,7 +142,12 @@ function Seen({ seen }: { seen: Energy }) {
                 <>
                   <rect class="chance" x={area.left} y={middle - 10} width={Math.max(0, x(seen.threshold) - area.left)} height={20} rx={3} />
                   <line class="limit" x1={x(seen.threshold)} x2={x(seen.threshold)} y1={middle - 18} y2={middle + 18} />
-                  <text class="name" x={Math.min(x(seen.threshold), area.right - 40)} y={middle - 26} text-anchor="middle">
+                  <text
+                    class="name"
+                    x={Math.max(area.left + 50, Math.min(x(seen.threshold), area.right - 50))}
+                    y={middle - 26}
+                    text-anchor="middle"
+                  >
                     alarm from {seen.threshold.toFixed(3)}
                   </text>
                 </>
