@@ -50,7 +50,7 @@ function FindingFacts({ finding, greyed }: { finding: Finding; greyed: boolean }
       <p class="quiet small-print">
         {finding.age_group && `Threshold for the age group ${finding.age_group}. `}
         {finding.package} {finding.version}, {moment(finding.decided_at)}
-        {finding.seconds !== null && `, ${finding.seconds.toFixed(1)} s`}
+        {finding.seconds !== null && `, ${Math.max(finding.seconds, 0.01).toFixed(2)} s`}
       </p>
     </>
   );

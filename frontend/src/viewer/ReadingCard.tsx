@@ -49,7 +49,7 @@ export function ReadingCard({ image, readings, field, onNext, hasNext }: Props) 
           <button
             key={verdict}
             type="button"
-            class={`verdict verdict-${verdict}`}
+            class={`say say-${verdict}`}
             aria-pressed={mine?.verdict === verdict}
             aria-keyshortcuts={keyOf("viewer", verdict)}
             disabled={!ready || busy}

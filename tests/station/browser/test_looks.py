@@ -85,7 +85,7 @@ def test_the_worklist_is_light(chromium: Browser, station: Station) -> None:
         pictures = page.locator("img.thumbnail")
         expect(pictures).to_have_count(4)
         page.wait_for_function(
-            "[...document.querySelectorAll('img.thumbnail')].every(i => i.naturalWidth)"
+            "() => [...document.querySelectorAll('img.thumbnail')].every(i => i.naturalWidth)"
         )
         assert 10_000 < sum(sizes) < LIMIT
 
