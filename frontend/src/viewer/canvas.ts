@@ -12,6 +12,8 @@ export class CanvasPainter implements Painter {
   private readonly film = document.createElement("canvas");
   private heat: HTMLCanvasElement | null = null;
   private levels: Level[] = [];
+  private readonly table = new Uint32Array(WHITE + 1);
+  private picture: ImageData | null = null;
   private painted = "";
   private set = 0;
 
@@ -70,15 +72,16 @@ export class CanvasPainter implements Painter {
     if (this.film.width !== columns || this.film.height !== rows) {
       this.film.width = columns;
       this.film.height = rows;
+      this.picture = null;
     }
-    const table = new Uint32Array(WHITE + 1);
+    const { table } = this;
     const low = window.center - window.width / 2;
     for (let value = 0; value <= WHITE; value++) {
       const share = Math.min(Math.max((value - low) / window.width, 0), 1);
       const grey = Math.round(255 * (inverted ? 1 - share : share));
       table[value] = 0xff000000 | (grey << 16) | (grey << 8) | grey;
     }
-    const picture = new ImageData(columns, rows);
+    const picture = (this.picture ??= new ImageData(columns, rows));
     const out = new Uint32Array(picture.data.buffer);
     for (let i = 0; i < data.length; i++) out[i] = table[data[i]];
     this.film.getContext("2d")?.putImageData(picture, 0, 0);

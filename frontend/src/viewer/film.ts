@@ -23,8 +23,14 @@ import {
 import { WebglPainter } from "./webgl";
 
 function painterOn(canvas: HTMLCanvasElement): Painter {
-  const plain = new URLSearchParams(location.search).get("renderer") === "canvas";
-  const gl = plain ? null : canvas.getContext("webgl2", { antialias: false, depth: false });
+  const wanted = new URLSearchParams(location.search).get("renderer");
+  // Without a graphics processor a table of grey values is faster than its imitation.
+  const failIfMajorPerformanceCaveat = wanted !== "webgl";
+  const options = { antialias: false, depth: false, failIfMajorPerformanceCaveat };
+  const gl =
+    wanted === "canvas"
+      ? null
+      : (canvas.getContext("webgl2", options) as WebGL2RenderingContext | null);
   if (gl) {
     try {
       return new WebglPainter(gl);
