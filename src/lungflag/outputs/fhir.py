@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pydicom.sr.coding import Code
 
     from lungflag.outcome import Outcome, Rejection
+    from lungflag.outputs.amendment import Amendment
     from lungflag.package import ModelPackage
 
     Resource = dict[str, Any]
@@ -36,7 +37,13 @@ _HL7 = "http://terminology.hl7.org/CodeSystem"
 _ERRORS = {"unreadable", "no-answer", "unexpected"}
 
 
-def build_bundle(outcome: Outcome, source: Dataset, package: ModelPackage, at: datetime) -> str:
+def build_bundle(
+    outcome: Outcome,
+    source: Dataset,
+    package: ModelPackage,
+    at: datetime,
+    amendment: Amendment | None = None,
+) -> str:
     """Return a transaction Bundle of FHIR R4 (4.0.1) as JSON.
 
     Every entry is a PUT to an id that follows from the image and the package, so that sending it
@@ -52,7 +59,10 @@ def build_bundle(outcome: Outcome, source: Dataset, package: ModelPackage, at: d
     package : ModelPackage
         That judged it.
     at : datetime
-        When it was judged; a time without zone is this computer's.
+        When it was judged, or amended; a time without zone is this computer's.
+    amendment : Amendment, optional
+        What readers have said of the outcome since: the same resources then say so too. They stay
+        preliminary, since nobody has verified them.
 
     Raises
     ------
@@ -69,6 +79,8 @@ def build_bundle(outcome: Outcome, source: Dataset, package: ModelPackage, at: d
         _observation(outcome, header, package, names, issued),
         _report(outcome, header, names, issued),
     )
+    if amendment is not None:
+        _amend(resources[1], resources[2], amendment, names)
     bundle = {
         "resourceType": "Bundle",
         "type": "transaction",
@@ -134,6 +146,17 @@ def _observation(
         "derivedFrom": [_study(header)],
         "note": [{"text": text} for text in wording.remarks(outcome, point)],
     }
+
+
+def _amend(
+    observation: Resource, report: Resource, amendment: Amendment, names: ResultNames
+) -> None:
+    """Say first what readers have said, and name the SR that says so as well."""
+    said = amendment.remarks()
+    observation["note"] = [*({"text": text} for text in said), *observation["note"]]
+    report["conclusion"] = " ".join((*said, report["conclusion"]))
+    uid = f"urn:oid:{names.uid(amendment.kind)}"
+    report["identifier"].append({"system": "urn:dicom:uid", "value": uid})
 
 
 def _report(outcome: Outcome, header: Dataset, names: ResultNames, issued: str) -> Resource:

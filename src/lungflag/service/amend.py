@@ -1,7 +1,7 @@
 """What a reader says of an outcome becomes a report that supersedes the one before.
 
 The worker leases an amendment as it leases a job, and the child writes
-``results/JOB/revision-N/report.dcm``.
+``results/JOB/revision-N/{report.dcm, bundle.json}``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from pydicom import dcmread
 
 from lungflag.outcome import Finding, Outcome, Rejection
 from lungflag.outputs.amendment import Amendment, Assessment
+from lungflag.outputs.fhir import build_bundle
+from lungflag.outputs.identity import ResultNames
 from lungflag.outputs.structured_report import build_report
 from lungflag.service.results import NAMES, Rendered
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def amend(task: Task, source: Dataset, package: ModelPackage) -> tuple[Rendered, ...]:
-    """Write the report that supersedes the one before, into the task's folder.
+    """Write the report that supersedes the one before, and its bundle, into the task's folder.
 
     Parameters
     ----------
@@ -62,7 +64,11 @@ def amend(task: Task, source: Dataset, package: ModelPackage) -> tuple[Rendered,
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     report.save_as(folder / NAMES["sr"], enforce_file_format=True)
-    return (Rendered("sr", str(report.SOPInstanceUID)),)
+    bundle = build_bundle(outcome, source, package, datetime.fromisoformat(task.at), amendment)
+    (folder / NAMES["fhir"]).write_text(bundle, "utf-8")
+    names = ResultNames.of(outcome, source, package)
+    uid = names.uid(amendment.kind.replace("sr", "fhir", 1))
+    return Rendered("sr", str(report.SOPInstanceUID)), Rendered("fhir", uid)
 
 
 def _assessments(said: Iterable[Mapping[str, str]]) -> tuple[Assessment, ...]:

@@ -79,6 +79,14 @@ def test_a_disagreement_supersedes_the_report_and_so_does_taking_it_back(room: R
         latest = machine.get(f"/images/{image}/report").content
         assert dcmread(BytesIO(latest)).SOPInstanceUID == third.SOPInstanceUID
 
+        bundle = machine.get(f"/images/{image}/fhir?revision=1").json()
+        conclusion = bundle["entry"][2]["resource"]["conclusion"]
+        assert conclusion.startswith("The reader dr.novak disagrees with this AI result")
+        latest = machine.get(f"/images/{image}/fhir").json()["entry"][2]["resource"]
+        assert "has taken the disagreement" in latest["conclusion"]
+        assert latest["id"] == bundle["entry"][2]["resource"]["id"]  # in place of the one before
+        assert machine.get(f"/images/{image}/overlay").status_code == 200
+
         detail = machine.get(f"/images/{image}").json()
         revisions = [one["revision"] for one in detail["deliveries"] if one["kind"] == "sr"]
         assert revisions == [0, 1, 2]
@@ -108,7 +116,7 @@ def test_the_same_amendment_makes_the_same_bytes(room: Room) -> None:
         until(amended, what="the report again")
         assert path.read_bytes() == before
         sent = machine.get(f"/images/{image}").json()["deliveries"]
-        assert len([one for one in sent if one["revision"] == 1]) == 1
+        assert sorted(one["kind"] for one in sent if one["revision"] == 1) == ["fhir", "sr"]
 
 
 def test_two_readers_and_a_change_of_mind(room: Room) -> None:

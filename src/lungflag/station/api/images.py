@@ -169,7 +169,7 @@ def _add_results(router: APIRouter, parts: Parts) -> None:
             study, state = parts.image(image)
             parts.looked(request, principal, study)
             if revision is None:
-                revision = _last_revision(state) if kind == "sr" else 0
+                revision = 0 if kind == "sc" else _last_revision(state)
             path = _results(parts, state, revision) / NAMES[kind]
             disposition = f'attachment; filename="{image}-{NAMES[kind]}"'
             headers = {**_PRIVATE, "Content-Disposition": disposition}
