@@ -127,7 +127,7 @@ def test_the_colour_scale_is_absolute() -> None:
 
 
 def test_more_evidence_is_lighter_paint() -> None:
-    strength = np.linspace(0, 1, 64, dtype=np.float32)[None]
+    strength = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
     lightness = np.asarray(room._colour(strength).convert("L"), dtype=int)[0]
     assert (np.diff(lightness) >= 0).all()
     opacity = np.asarray(room._opacity(strength), dtype=int)[0]

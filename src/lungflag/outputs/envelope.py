@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from highdicom import ContributingEquipment
 from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.valuerep import CUSTOMIZABLE_CHARSET_VR
 
 from lungflag.outputs.identity import IMPLEMENTATION_UID, ResultNames
 
@@ -23,7 +25,6 @@ MAKER = "lungflag"
 
 _LONGEST = 64  # characters of a Long String (PS3.5, 6.2)
 _UNICODE = "ISO_IR 192"
-_BINARY = {"SQ", "OB", "OW"}
 
 
 def series(kind: str, number: int, names: ResultNames, now: datetime) -> dict[str, Any]:
@@ -121,6 +122,7 @@ def finish(made: SOPClass, header: Dataset) -> None:
     del made.file_meta.FileMetaInformationGroupLength  # written anew with the file
 
 
+@cache
 def _own_version() -> str:
     return f"{MAKER} {version('lungflag')}"
 
@@ -134,6 +136,5 @@ def _acquisition(header: Dataset) -> list[ContributingEquipment]:
 
 
 def _is_ascii(dataset: Dataset) -> bool:
-    return all(
-        str(element.value).isascii() for element in dataset.iterall() if element.VR not in _BINARY
-    )
+    texts = (one for one in dataset.iterall() if one.VR in CUSTOMIZABLE_CHARSET_VR)
+    return all(str(element.value).isascii() for element in texts)

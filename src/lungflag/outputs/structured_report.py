@@ -81,12 +81,17 @@ def build_report(
         procedure_reported=coded(header, "ProcedureCodeSequence") or [procedure],
         imaging_measurements=[group],
     )
-    content[0].ContentSequence.insert(-1, image_library(header, size_of(source)))
+    root = content[0]
+    items = root.ContentSequence
+    items.insert(-1, image_library(header, size_of(source)))
+    # The document copies, converts and searches what it is given, which takes longer than all the
+    # rest. There is nothing to be found: these items are highdicom's own, and refer to one image.
+    root.ContentSequence = []
     scheme = CodingSchemeIdentificationItem(codes.OWN_SCHEME, name="lungflag")
     scheme.CodingSchemeUID = codes.OWN_SCHEME_UID
     report = sr.Comprehensive3DSR(
         evidence=[envelope.nameless(header)],
-        content=content[0],
+        content=root,
         is_complete=True,
         series_description=envelope.description(package, "AI result, not for diagnosis"),
         coding_schemes=[scheme],
@@ -94,6 +99,7 @@ def build_report(
         **envelope.series("sr", SERIES_NUMBER, names, local_time(at, header)),
         **envelope.equipment(package),
     )
+    report.ContentSequence = items
     if amendment is not None:
         _amend(report, amendment, names)
     envelope.finish(report, header)
