@@ -44,7 +44,7 @@ def list_(settings: Settings) -> None:
         users = list_users(ledger.database)
     for user in users:
         state = "" if user.disabled_at is None else f"\tdisabled {user.disabled_at:%Y-%m-%d}"
-        say(f"{user.name}\t{user.role}{state}")
+        _row(user.name, user.role + state)
     if not users:
         say("nobody yet: lungflag accounts add NAME")
 
@@ -189,9 +189,15 @@ def _show_keys(found: list[Key]) -> None:
         state = "valid" if key.expires_at is None else f"until {key.expires_at:%Y-%m-%d}"
         state = state if key.revoked_at is None else f"revoked {key.revoked_at:%Y-%m-%d}"
         used = "never used" if key.last_used_at is None else f"used {key.last_used_at:%Y-%m-%d}"
-        say(f"{key.prefix}\t{key.name}\t{','.join(key.scopes)}\t{state}\t{used}")
+        _row(key.prefix, key.name, ",".join(key.scopes), state, used)
     if not found:
         say("no keys yet: lungflag accounts keys --make NAME")
+
+
+def _row(*cells: str) -> None:
+    from lungflag.cli._console import output
+
+    output.file.write("\t".join(cells) + "\n")  # as it is: a console makes spaces of tabs
 
 
 @contextmanager
