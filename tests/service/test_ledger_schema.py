@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -15,10 +16,13 @@ from sqlalchemy import create_engine, text
 
 from lungflag.errors import LedgerError
 from lungflag.service.ledger import Ledger
+from lungflag.service.ledger.database import Database
 from lungflag.service.ledger.schema import HEAD, metadata
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from sqlalchemy import Connection
 
 
 def _set_revision(url: str, revision: str) -> None:
@@ -42,6 +46,39 @@ def test_the_newest_migration_is_the_one_that_the_code_wants() -> None:
     config = Config()
     config.set_main_option("script_location", str(files("lungflag.service.ledger") / "migrations"))
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+def test_an_older_ledger_keeps_its_rows(database_url: str) -> None:
+    database = Database(database_url)
+    database.write(lambda connection: _upgrade(connection, "0001"))
+    database.write(_fill)
+    database.close()
+    with Ledger.open(database_url, create=True) as ledger:
+        assert ledger.queue().deliveries_waiting == 1
+        with ledger.database.engine.connect() as connection:
+            assert connection.execute(text("SELECT revision FROM deliveries")).scalar() == 0
+            assert connection.execute(text("SELECT patient_sex FROM studies")).scalar() == ""
+            assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", "lungflag.service.ledger:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def _fill(connection: Connection) -> None:
+    now = "'2026-01-01 00:00:00'"
+    for line in (
+        f"studies VALUES ('1.2', 'P', 'N', 'A', '', 1, {now})",
+        "instances VALUES ('1.3', '1.2', '1.4', '1.5', '1.6', 'DX', 's', 'p', 3, 'dimse', 'x', "
+        f"{now}, NULL)",
+        f"jobs VALUES (1, '1.3', 'p', '1', 1, {now}, 0, '', {now}, NULL, NULL)",
+        f"deliveries VALUES (7, 1, 't', 'sr', 'p', '1.9', 1, 0, '', {now}, {now}, NULL, NULL, "
+        "NULL)",
+    ):
+        connection.execute(text(f"INSERT INTO {line}"))
 
 
 def test_making_it_twice_changes_nothing(ledger: Ledger, database_url: str) -> None:

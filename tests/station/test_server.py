@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
@@ -35,7 +35,7 @@ def test_serve_has_the_station_and_makes_an_admin(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_station_ends_tls_itself(tmp_path: Path) -> None:
     files = make_certificates(tmp_path)
-    tls = {
+    tls: dict[str, Any] = {
         "tls_certificate": files.service.certificate,
         "tls_key": files.service.key,
         "tls_ca": files.ca,
