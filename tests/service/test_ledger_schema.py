@@ -72,11 +72,15 @@ def _fill(connection: Connection) -> None:
     now = "'2026-01-01 00:00:00'"
     for line in (
         f"studies VALUES ('1.2', 'P', 'N', 'A', '', 1, {now})",
-        "instances VALUES ('1.3', '1.2', '1.4', '1.5', '1.6', 'DX', 's', 'p', 3, 'dimse', 'x', "
-        f"{now}, NULL)",
+        (
+            "instances VALUES ('1.3', '1.2', '1.4', '1.5', '1.6', 'DX', 's', 'p', 3, 'dimse', 'x', "
+            f"{now}, NULL)"
+        ),
         f"jobs VALUES (1, '1.3', 'p', '1', 1, {now}, 0, '', {now}, NULL, NULL)",
-        f"deliveries VALUES (7, 1, 't', 'sr', 'p', '1.9', 1, 0, '', {now}, {now}, NULL, NULL, "
-        "NULL)",
+        (
+            f"deliveries VALUES (7, 1, 't', 'sr', 'p', '1.9', 1, 0, '', {now}, {now}, NULL, NULL, "
+            "NULL)"
+        ),
     ):
         connection.execute(text(f"INSERT INTO {line}"))
 
