@@ -21,13 +21,16 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
+# The leader, its four parts, the worker's child, and the station's two that decode.
+EVERYBODY = 8
+
 
 def alive(processes: Sequence[int]) -> list[int]:
     return [one for one in processes if Path(f"/proc/{one}").exists()]
 
 
 def everybody(service: Serving) -> list[int]:
-    """Return all processes of a service: its parts and the worker's child."""
+    """Return all processes of a service: its parts and their children."""
     parts = service.parts()
     return [service.process.pid, *parts, *(child for one in parts for child in children(one))]
 
@@ -41,18 +44,18 @@ def send(service: Serving, folder: Path, side: int) -> None:
 def test_whoever_is_killed_comes_back_and_nobody_outlives_the_leader(tmp_path: Path) -> None:
     with serving(tmp_path / "service", lease_seconds=4, timeout_seconds=3.5) as service:
         first = service.parts()
-        assert len(first) == 3
+        assert len(first) == 4  # node, station, worker, sender
         send(service, tmp_path, 1200)
         until(lambda: service.queue().jobs_leased == 1, what="a lease")
         for part in first:
             os.kill(part, signal.SIGKILL)
         until(lambda: service.queue().deliveries_done == 3, seconds=120, what="deliveries")
         assert service.queue().jobs_done == 1
-        until(lambda: len(everybody(service)) == 5, seconds=60, what="all parts")
+        until(lambda: len(everybody(service)) == EVERYBODY, seconds=60, what="all parts")
         assert not set(first) & set(service.parts())
         log = [json.loads(line) for line in service.log.read_text().splitlines()]
         ended = [line["part"] for line in log if line["message"] == "part ended"]
-        assert sorted(ended) == ["node", "sender", "worker"]
+        assert sorted(ended) == ["node", "sender", "station", "worker"]
         everyone = everybody(service)
         service.process.kill()
         service.process.wait()
@@ -64,7 +67,7 @@ def test_a_stop_ends_everybody_and_leaves_work_for_the_next_start(tmp_path: Path
         for side in (900, 901, 902):
             send(service, tmp_path, side)
         everyone = everybody(service)
-        assert len(everyone) == 5
+        assert len(everyone) == EVERYBODY
         assert service.end() == 0
         assert not alive(everyone)
         queue = service.queue()
