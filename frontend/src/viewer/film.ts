@@ -22,15 +22,23 @@ import {
 } from "./view";
 import { WebglPainter } from "./webgl";
 
+/** Whether WebGL here is an imitation on the CPU; asked once, on a canvas of its own. */
+let imitated: boolean | undefined;
+
+function isImitated(): boolean {
+  const gl = document.createElement("canvas").getContext("webgl2");
+  if (!gl) return true;
+  const names = gl.getExtension("WEBGL_debug_renderer_info");
+  const name = String(gl.getParameter(names ? names.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+  gl.getExtension("WEBGL_lose_context")?.loseContext();
+  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
+}
+
 function painterOn(canvas: HTMLCanvasElement): Painter {
   const wanted = new URLSearchParams(location.search).get("renderer");
   // Without a graphics processor a table of grey values is faster than its imitation.
-  const failIfMajorPerformanceCaveat = wanted !== "webgl";
-  const options = { antialias: false, depth: false, failIfMajorPerformanceCaveat };
-  const gl =
-    wanted === "canvas"
-      ? null
-      : (canvas.getContext("webgl2", options) as WebGL2RenderingContext | null);
+  const plain = wanted === "canvas" || (wanted !== "webgl" && (imitated ??= isImitated()));
+  const gl = plain ? null : canvas.getContext("webgl2", { antialias: false, depth: false });
   if (gl) {
     try {
       return new WebglPainter(gl);
