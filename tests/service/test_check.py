@@ -55,7 +55,8 @@ def test_a_fresh_folder_without_configuration_is_fine(settings: Settings) -> Non
     found = lines(settings)
     assert all(line.fine for line in found.values()), found
     assert list(found) == [
-        *("folder", "TLS", "ledger", "model", "DICOM port", "HTTP port", "target files")
+        *("folder", "TLS", "ledger", "model", "DICOM port", "HTTP port"),
+        *("station port", "target files"),
     ]
     assert found["ledger"].found == "not made yet: the first start makes it"
     assert found["model"].found.startswith("phantom 1.1.0, judges (a synthetic film in ")

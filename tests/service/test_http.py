@@ -168,11 +168,8 @@ class TestHostile:
             client.sendall(sent)
             hear(client)
 
-    def test_too_many_connections_are_told_so(
-        self, door: Door, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(http, "CONNECTIONS", 5)
-        with running_web(door) as server, ExitStack() as stack:
+    def test_too_many_connections_are_told_so(self, door: Door) -> None:
+        with running_web(door, connections=5) as server, ExitStack() as stack:
             for _ in range(5):
                 stack.enter_context(connect(server.port))
             until(lambda: get(server, "/health").status_code == 503)

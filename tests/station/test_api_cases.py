@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import subprocess
+import sys
 
 import pytest
 
-from tests.station.api_cases import run_cases
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 @pytest.mark.slow
-def test_no_answer_is_an_error_undocumented_or_given_to_anybody(tmp_path: Path) -> None:
-    passes = list(run_cases(tmp_path, examples=3, seed=1))
-    assert [one.failures for one in passes] == [(), ()]
-    assert all(one.cases > 300 for one in passes)
-    assert all(not status.startswith("5") for one in passes for status in one.statuses)
+def test_no_answer_is_an_error_undocumented_or_given_to_anybody() -> None:
+    # In a process of its own, since the connections that it leaves open are many.
+    command = [sys.executable, "-m", "tests.station.api_cases", "--cases", "600", "--examples", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 0 failures " in done.stdout
+    assert "500: " not in done.stdout

@@ -72,6 +72,8 @@ def check(settings: Settings, *, create: bool = False) -> Iterator[Line]:
     yield _model(settings)
     yield _port("DICOM", settings.host, settings.port, lambda: _echo(settings))
     yield _port("HTTP", settings.http_host, settings.http_port, lambda: _healthy(settings))
+    where = settings.station_host, settings.station_port
+    yield _port("station", *where, lambda: _is_station(settings))
     if settings.watch is not None:
         yield _watch(settings.watch)
     for target in settings.targets:
@@ -253,6 +255,19 @@ def _healthy(settings: Settings) -> bool:
         answer = httpx2.get(url, verify=verify, timeout=5, trust_env=False)
         return bool(answer.json()["alive"])
     except (LungflagError, httpx2.HTTPError, ValueError, LookupError, TypeError):
+        return False
+
+
+def _is_station(settings: Settings) -> bool:
+    """Return whether what listens on the station's port is a station."""
+    secure = settings.tls_certificate is not None and not settings.station_proxy
+    place = f"{_reachable(settings.station_host)}:{settings.station_port}"
+    url = f"http{'s' if secure else ''}://{place}/api/v1/openapi.json"
+    try:
+        # It is only asked who it is: its certificate need not name this address.
+        answer = httpx2.get(url, verify=False, timeout=5, trust_env=False)
+        return str(answer.json()["info"]["title"]).startswith("lungflag")
+    except (httpx2.HTTPError, ValueError, LookupError, TypeError):
         return False
 
 

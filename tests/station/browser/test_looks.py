@@ -139,7 +139,7 @@ def test_both_ways_of_drawing_show_the_same_film(
     with opened(chromium, station.url) as page:
         page.goto("/")
         sign_in(page)
-        link = rows(page).last.get_by_role("link").get_attribute("href")
+        link = rows(page).first.get_by_role("link").get_attribute("href")
         page.goto(f"{link}?renderer={renderer}")
         whole_picture(page)
         expect(page.locator(f"[data-renderer={renderer}]")).to_be_attached()
