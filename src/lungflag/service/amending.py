@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 from base64 import b64encode
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lungflag.service.judge import ChildLostError
 from lungflag.service.ledger import NewDelivery
 from lungflag.service.results import NAMES, publish
-from lungflag.service.tasks import Task
+from lungflag.service.tasks import PLAIN, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from lungflag.service.judge import Judge
-    from lungflag.service.ledger import Amending, Instance, Ledger, OutcomeRecord, Said
+    from lungflag.service.ledger import Amending, Instance, Ledger, Said
     from lungflag.service.settings import Settings
     from lungflag.service.tasks import Reply
 
@@ -89,7 +89,7 @@ class Amender:
                 "disagreeing": [_plain(one) for one in amending.disagreeing],
                 "withdrawn": [_plain(one) for one in amending.withdrawn],
                 "previous": str(previous) if previous.is_file() else "",
-                "outcome": _fields(outcome),
+                "outcome": {name: getattr(outcome, name) for name in PLAIN[outcome.kind]},
                 "heatmap": b64encode(outcome.heatmap or b"").decode(),
                 "shape": [outcome.heatmap_rows, outcome.heatmap_columns],
             },
@@ -147,12 +147,3 @@ def known(row: Instance) -> dict[str, str]:
 
 def _plain(said: Said) -> Mapping[str, str]:
     return {"reader": said.reader, "at": said.at.isoformat(), "comment": said.comment}
-
-
-def _fields(outcome: OutcomeRecord) -> dict[str, Any]:
-    names = ["operating_point", "seconds"]
-    if outcome.kind == "finding":
-        names += ["probability", "flagged", "threshold", "age_group", "marks"]
-    else:
-        names += ["code", "reason"]
-    return {name: getattr(outcome, name) for name in names}

@@ -28,10 +28,11 @@ from lungflag._session import one_line
 from lungflag.detector import Detector
 from lungflag.errors import LungflagError
 from lungflag.outcome import Finding, Rejection
+from lungflag.reference import grey_statistics
 from lungflag.service.amend import amend
 from lungflag.service.process import die_with_parent
 from lungflag.service.render import render
-from lungflag.service.tasks import Reply, Setup, Task
+from lungflag.service.tasks import PLAIN, Reply, Setup, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -179,25 +180,21 @@ def _without_words(error: Exception) -> str:
 
 
 def _plain(outcome: Outcome) -> dict[str, Any]:
-    names = ["operating_point", "seconds"]
-    if isinstance(outcome, Finding):
-        names += ["probability", "flagged", "threshold", "age_group", "marks"]
-    else:
-        names += ["code", "reason"]
-    return {name: getattr(outcome, name) for name in names}
+    kind = "finding" if isinstance(outcome, Finding) else "rejection"
+    return {name: getattr(outcome, name) for name in PLAIN[kind]}
 
 
 def _arrays(finding: Finding, radiographs: list[Radiograph], detector: Detector) -> dict[str, Any]:
     """Return what the ledger keeps for viewers and for the measures of drift."""
     rows, columns = finding.heatmap.shape
-    greys = detector.package.preprocess(radiographs[0].pixels).astype("f4") / 255
+    mean, deviation = grey_statistics(detector.package.preprocess(radiographs[0].pixels))
     return {
         "heatmap": _halved(finding.heatmap),
         "heatmap_rows": rows,
         "heatmap_columns": columns,
         "embedding": _halved(finding.embedding),
-        "grey_mean": float(greys.mean()),
-        "grey_std": float(greys.std()),
+        "grey_mean": mean,
+        "grey_std": deviation,
     }
 
 

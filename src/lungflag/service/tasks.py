@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from lungflag.service.results import Rendered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+PLAIN: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "finding": (
+            *("operating_point", "seconds"),
+            *("probability", "flagged", "threshold", "age_group", "marks"),
+        ),
+        "rejection": ("operating_point", "seconds", "code", "reason"),
+    }
+)
+"""Kind of an outcome to its fields that go to and fro as they are."""
 
 
 @dataclass(frozen=True, slots=True)

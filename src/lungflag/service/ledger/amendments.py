@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select, update
 
-from lungflag.service.ledger.rows import Amending, OutcomeRecord, Said
+from lungflag.service.ledger.rows import Amending, Said
 from lungflag.service.ledger.schema import amendments, deliveries, jobs, outcomes, readings
+from lungflag.service.ledger.views import outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -190,21 +191,5 @@ def _amending(row: Row[*tuple[Any, ...]], connection: Connection) -> Amending:
         undone_at=row.undone_at,
         disagreeing=tuple(Said(*one) for one in disagreeing),
         withdrawn=() if row.undone_at is None else (Said(row.reader, row.undone_at, ""),),
-        outcome=OutcomeRecord(
-            kind=row.kind,
-            probability=row.probability,
-            flagged=row.flagged,
-            threshold=row.threshold,
-            operating_point=row.operating_point,
-            age_group=row.age_group,
-            marks=None if row.marks is None else tuple(row.marks),
-            code=row.code,
-            reason=row.reason,
-            seconds=row.seconds,
-            decided_at=row.decided_at,
-            results=row.results,
-            heatmap=row.heatmap,
-            heatmap_rows=row.heatmap_rows,
-            heatmap_columns=row.heatmap_columns,
-        ),
+        outcome=outcome_of(row),
     )

@@ -127,11 +127,12 @@ def _recent(row: Row[*tuple[Any, ...]]) -> Recent:
         package=row.package,
         version=row.version,
         state="done" if row.done_at else "leased" if row.leased_by else "waiting",
-        outcome=_outcome(row) if row.done_at else None,
+        outcome=outcome_of(row) if row.done_at else None,
     )
 
 
-def _outcome(row: Row[*tuple[Any, ...]]) -> OutcomeRecord:
+def outcome_of(row: Row[*tuple[Any, ...]]) -> OutcomeRecord:
+    """Return the outcome in a row that has all columns of `outcomes`."""
     return OutcomeRecord(
         kind=row.kind,
         probability=row.probability,
@@ -145,4 +146,7 @@ def _outcome(row: Row[*tuple[Any, ...]]) -> OutcomeRecord:
         seconds=row.seconds,
         decided_at=row.decided_at,
         results=row.results,
+        heatmap=row.heatmap,
+        heatmap_rows=row.heatmap_rows,
+        heatmap_columns=row.heatmap_columns,
     )
