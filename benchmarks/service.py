@@ -6,8 +6,8 @@ Both receive the same DX objects of 2 to 12 MB from dcmtk's storescu, in one run
 - latency: at half that rate, from the start of a C-STORE to the committed outcome
 
 The bare receiver is pynetdicom with a handler that writes the received bytes. Exit code 1 where a
-target is missed. With --soak MINUTES it sends at the highest rate for so long instead, and says how
-the memory of each process grows after warm-up.
+target is missed. With --soak MINUTES it sends small ones at the highest rate for so long instead,
+and says how the memory of each process grows after warm-up.
 """
 
 from __future__ import annotations
@@ -61,14 +61,14 @@ ae.start_server(("127.0.0.1", int(sys.argv[2])), evt_handlers=[(evt.EVT_C_STORE,
 """
 
 
-def objects(folder: Path, n: int) -> list[Path]:
+def objects(folder: Path, n: int, sides: tuple[int, ...] = SIDES) -> list[Path]:
     """Write `n` DX objects, the sizes in turn, each its own study of its own patient."""
     folder.mkdir()
     paths = []
     for k in range(n):
         phantom = make_phantom(k % 8, pneumonia=k % 2 == 1, size=512)
         dataset = to_dicom(phantom)
-        side = SIDES[k % len(SIDES)]
+        side = sides[k % len(sides)]
         small = np.frombuffer(dataset.PixelData, np.uint16).reshape(dataset.Rows, dataset.Columns)
         image = Image.fromarray(small.astype(np.int32)).resize(
             (side, side), Image.Resampling.BICUBIC
@@ -248,7 +248,8 @@ def compare(folder: Path, n: int, model: str) -> bool:
 
 def soak(folder: Path, minutes: float, model: str) -> bool:
     """Send as fast as outcomes come, and watch the memory."""
-    paths = objects(folder / "objects", 16)
+    # Small ones: the service keeps them all, and ten minutes of large ones fill a disk.
+    paths = objects(folder / "objects", 16, (512,))
     with service(folder / "service", model) as (port, outcomes, process):
         sent, seen = 0, []
         started = time.monotonic()
