@@ -19,6 +19,7 @@ from pydicom.uid import (
 from lungflag.detector import Detector
 from lungflag.errors import InputError
 from lungflag.outcome import Finding, Rejection
+from lungflag.outputs.overlay import draw_overlay
 from lungflag.outputs.secondary_capture import build_overlay
 from lungflag.outputs.structured_report import build_report
 from lungflag.phantom import make_phantom
@@ -114,7 +115,8 @@ def check(
         assert "lungflag" in dumped(made[0])
         reports += 1
         if isinstance(outcome, Finding):
-            made.append(build_overlay(outcome, radiograph, source, detector.package, AT))
+            picture = draw_overlay(radiograph, outcome)
+            made.append(build_overlay(outcome, picture, source, detector.package, AT))
             overlays, flagged = overlays + 1, flagged + outcome.flagged
         else:
             rejections += 1

@@ -20,17 +20,25 @@ from tests.outputs.verifiers import complaints, written
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+    from lungflag.outcome import Finding
+    from lungflag.package import ModelPackage
+
+
+def overlay(judged: Finding, source: Dataset, package: ModelPackage = PACKAGE) -> Dataset:
+    return build_overlay(judged, draw_overlay(film(), judged), source, package, AT)
+
 
 def test_the_picture_is_the_overlay() -> None:
     judged = finding(marks=MARKS)
-    image = dcmread(BytesIO(written(build_overlay(judged, film(), minimal(), PACKAGE, AT))))
-    np.testing.assert_array_equal(image.pixel_array, np.asarray(draw_overlay(film(), judged)))
+    picture = draw_overlay(film(), judged)
+    image = dcmread(BytesIO(written(build_overlay(judged, picture, minimal(), PACKAGE, AT))))
+    np.testing.assert_array_equal(image.pixel_array, np.asarray(picture))
     assert image.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
 
 
 def test_what_a_viewer_is_told() -> None:
     source = minimal()
-    image = build_overlay(finding(), film(), source, PACKAGE, AT)
+    image = overlay(finding(), source)
     assert image.SOPClassUID == SecondaryCaptureImageStorage
     assert (image.Modality, image.ConversionType) == ("OT", "WSD")
     assert list(image.ImageType) == ["DERIVED", "SECONDARY"]
@@ -45,9 +53,9 @@ def test_what_a_viewer_is_told() -> None:
 
 
 def test_the_overlay_has_a_series_of_its_own() -> None:
-    image = build_overlay(finding(), film(), minimal(), PACKAGE, AT)
+    image = overlay(finding(), minimal())
     report = build_report(finding(), minimal(), PACKAGE, AT)
-    newer = build_overlay(finding(), film(), minimal(), replace(PACKAGE, version="2"), AT)
+    newer = overlay(finding(), minimal(), replace(PACKAGE, version="2"))
     series = {one.SeriesInstanceUID for one in (minimal(), image, report, newer)}
     assert len(series) == 4
     assert len({image.SOPInstanceUID, report.SOPInstanceUID, newer.SOPInstanceUID}) == 3
@@ -56,44 +64,42 @@ def test_the_overlay_has_a_series_of_its_own() -> None:
 
 def test_loss_in_the_film_is_told() -> None:
     source = received({"LossyImageCompression": b"01", "LossyImageCompressionRatio": b"12.5"})
-    image = build_overlay(finding(), film(), source, PACKAGE, AT)
+    image = overlay(finding(), source)
     assert image.LossyImageCompression == "01"
     assert image.LossyImageCompressionRatio == 12.5
-    assert build_overlay(finding(), film(), minimal(), PACKAGE, AT).LossyImageCompression == "00"
+    assert overlay(finding(), minimal()).LossyImageCompression == "00"
 
 
 def test_the_orientation_is_the_films() -> None:
     turned = received({"PatientOrientation": b"R\\F "})
-    assert list(build_overlay(finding(), film(), turned, PACKAGE, AT).PatientOrientation) == [
+    assert list(overlay(finding(), turned).PatientOrientation) == [
         "R",
         "F",
     ]
-    assert not build_overlay(finding(), film(), minimal(), PACKAGE, AT).PatientOrientation
+    assert not overlay(finding(), minimal()).PatientOrientation
 
 
 def test_the_same_result_is_the_same_file() -> None:
-    one, other = (
-        written(build_overlay(finding(), film(), named("Korean"), PACKAGE, AT)) for _ in range(2)
-    )
+    one, other = (written(overlay(finding(), named("Korean"))) for _ in range(2))
     assert one == other
     assert b"20261124" in one
 
 
 @pytest.mark.parametrize("key", NAMES)
 def test_a_patients_name_survives_in_every_character_set(key: str) -> None:
-    image = build_overlay(finding(), film(), named(key), PACKAGE, AT)
+    image = overlay(finding(), named(key))
     assert dcmread(BytesIO(written(image))).PatientName == NAMES[key][1]
 
 
 @given(headers())
 @settings(max_examples=25)
 def test_no_header_makes_an_invalid_overlay(source: Dataset) -> None:
-    image = build_overlay(finding(marks=MARKS), film(), source, PACKAGE, AT)
+    image = overlay(finding(marks=MARKS), source)
     assert not [line for line in complaints(image) if line.startswith("Error")]
 
 
 def test_the_verifier_sees_what_is_missing() -> None:
-    image = build_overlay(finding(), film(), minimal(), PACKAGE, AT)
+    image = overlay(finding(), minimal())
     del image.ConversionType
     image.PatientBirthDate = None
     del image.StudyInstanceUID

@@ -110,12 +110,14 @@ def _png(folder: Path, radiograph: Radiograph, finding: Finding) -> None:
 def _capture(
     folder: Path, radiograph: Radiograph, finding: Finding, package: ModelPackage, at: datetime
 ) -> None:
+    from lungflag.outputs.overlay import draw_overlay
     from lungflag.outputs.secondary_capture import build_overlay
     from lungflag.outputs.source import read_header
 
     source = read_header(finding.source)
     if source is not None:
-        capture = build_overlay(finding, radiograph, source, package, at)
+        picture = draw_overlay(radiograph, finding)
+        capture = build_overlay(finding, picture, source, package, at)
         capture.save_as(_path(folder, finding, ".sc.dcm"), enforce_file_format=True)
 
 

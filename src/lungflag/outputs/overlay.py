@@ -55,7 +55,11 @@ def draw_overlay(radiograph: Radiograph, finding: Finding) -> Image.Image:
     finding : Finding
         The detector's result for it; the heatmap of shape (h, w) spans the whole film.
     """
-    film = draw_heatmap(radiograph, finding)
+    return add_legend(draw_heatmap(radiograph, finding), finding)
+
+
+def add_legend(film: Image.Image, finding: Finding) -> Image.Image:
+    """Return what `draw_heatmap` drew, with the legend of `draw_overlay` below it."""
     width = max(film.width, SMALLEST_SIDE)
     legend = _legend(finding, width)
     canvas = Image.new("RGB", (width, film.height + legend.height), _GROUND)
@@ -112,10 +116,14 @@ def _film(pixels: NDArray[np.float32]) -> Image.Image:
     scale = min(max(longest, SMALLEST_SIDE), LONGEST_SIDE) / longest
     size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
     image = Image.fromarray(np.ascontiguousarray(pixels, dtype=np.float32))
-    drawn = np.asarray(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0))
+    # As sharp as BICUBIC where pixels are averaged, in half the time; small films are enlarged.
+    method = Image.Resampling.HAMMING if scale < 1 else Image.Resampling.BICUBIC
+    drawn = np.asarray(image.resize(size, method, reducing_gap=1.0))
     low, high = np.percentile(drawn[::_SAMPLED, ::_SAMPLED], (0.5, 99.5))
     grey = (drawn - low) * np.float32(255.0 / max(high - low, 1e-6))
-    return Image.fromarray(np.rint(grey).clip(0, 255).astype(np.uint8)).convert("RGB")
+    np.rint(grey, out=grey)
+    np.clip(grey, 0, 255, out=grey)
+    return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
 
 
 def _strength(heatmap: NDArray[np.float32], size: tuple[int, int]) -> Image.Image:

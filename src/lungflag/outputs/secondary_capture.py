@@ -10,15 +10,15 @@ from pydicom.dataset import Dataset
 
 from lungflag.outputs import codes, envelope, wording
 from lungflag.outputs.identity import ResultNames
-from lungflag.outputs.overlay import draw_overlay
 from lungflag.outputs.source import as_item, clean_header, is_lossy, local_time
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from PIL import Image
+
     from lungflag.outcome import Finding
     from lungflag.package import ModelPackage
-    from lungflag.radiograph import Radiograph
 
 SERIES_NUMBER = 9102
 
@@ -27,7 +27,7 @@ _ANY_ORIENTATION = ("L", "F")  # highdicom demands one; the source's own replace
 
 def build_overlay(
     finding: Finding,
-    radiograph: Radiograph,
+    picture: Image.Image,
     source: Dataset,
     package: ModelPackage,
     at: datetime,
@@ -39,9 +39,9 @@ def build_overlay(
     Parameters
     ----------
     finding : Finding
-        Of `radiograph`.
-    radiograph : Radiograph
-        The pixels that were judged, shape (rows, columns).
+        What the picture shows.
+    picture : PIL.Image.Image
+        As `lungflag.outputs.overlay.draw_overlay` draws it, RGB.
     source : Dataset
         The header of the image. Pixels are not needed, nor anything but its UIDs.
     package : ModelPackage
@@ -52,9 +52,8 @@ def build_overlay(
     Returns
     -------
     Dataset
-        A Secondary Capture Image (PS3.3, A.8.1), 8 bits RGB and not compressed, as
-        `lungflag.outputs.overlay.draw_overlay` draws it, in a series of its own in the study of
-        `source`.
+        A Secondary Capture Image (PS3.3, A.8.1), 8 bits RGB and not compressed, in a series of
+        its own in the study of `source`.
 
     Raises
     ------
@@ -64,7 +63,7 @@ def build_overlay(
     header = clean_header(source)
     names = ResultNames.of(finding, header, package)
     image = SCImage(
-        pixel_array=np.asarray(draw_overlay(radiograph, finding)),
+        pixel_array=np.asarray(picture),
         photometric_interpretation="RGB",
         bits_allocated=8,
         coordinate_system="PATIENT",

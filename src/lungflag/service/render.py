@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lungflag.outcome import Finding
 from lungflag.outputs.fhir import build_bundle
 from lungflag.outputs.identity import result_uid
-from lungflag.outputs.overlay import draw_heatmap
+from lungflag.outputs.overlay import add_legend, draw_heatmap
 from lungflag.outputs.secondary_capture import build_overlay
 from lungflag.outputs.structured_report import build_report
 from lungflag.service.results import NAMES, THUMBNAIL, Kind, Rendered
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from PIL import Image
     from pydicom import Dataset
 
     from lungflag.outcome import Outcome
@@ -63,9 +64,10 @@ def render(
     folder.mkdir(parents=True)
     rendered = [_write_object("sr", build_report(outcome, source, package, at), folder)]
     if isinstance(outcome, Finding) and radiograph is not None:
-        overlay = build_overlay(outcome, radiograph, source, package, at)
+        film = draw_heatmap(radiograph, outcome)
+        overlay = build_overlay(outcome, add_legend(film, outcome), source, package, at)
         rendered.append(_write_object("sc", overlay, folder))
-        _write_thumbnail(outcome, radiograph, folder)
+        _write_thumbnail(film, folder)
     (folder / NAMES["fhir"]).write_text(build_bundle(outcome, source, package, at), "utf-8")
     name, version = package.name, package.version
     uid = result_uid(str(source.SOPInstanceUID), name, version, f"fhir {outcome.operating_point}")
@@ -73,10 +75,9 @@ def render(
     return tuple(rendered)
 
 
-def _write_thumbnail(finding: Finding, radiograph: Radiograph, folder: Path) -> None:
-    picture = draw_heatmap(radiograph, finding)
-    picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    picture.save(folder / THUMBNAIL, quality=THUMBNAIL_QUALITY)
+def _write_thumbnail(film: Image.Image, folder: Path) -> None:
+    film.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    film.save(folder / THUMBNAIL, quality=THUMBNAIL_QUALITY)
 
 
 def _write_object(kind: Kind, dataset: Dataset, folder: Path) -> Rendered:

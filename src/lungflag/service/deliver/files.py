@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,8 @@ from lungflag.service.deliver.answer import DELIVERED, Answer, State
 from lungflag.service.results import NAMES, flush
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lungflag.service.ledger import Delivery
     from lungflag.service.settings import Settings, Target
 
@@ -21,14 +25,14 @@ class Files:
         self._folder = Path(target.address)
 
     def deliver(self, delivery: Delivery, path: Path) -> Answer:
-        """Copy one result, durably; the same one again replaces itself."""
+        """Bring one result there, durably; the same one again replaces itself."""
         place = self._folder / delivery.study_instance_uid / file_name(delivery)
         try:
-            content = path.read_bytes()
+            path.stat()
         except OSError as error:
             return Answer(State.FAILED, f"its file cannot be read ({error.strerror})")
         try:
-            _write(place, content)
+            _bring(path, place)
         except OSError as error:
             return Answer(State.UNREACHABLE, f"{self._folder}: {error.strerror or error}")
         return DELIVERED
@@ -55,13 +59,35 @@ def file_name(delivery: Delivery) -> str:
     return "-".join((*parts, NAMES[delivery.kind]))
 
 
+def _bring(path: Path, place: Path) -> None:
+    """Put a result, which is on the disk already, where it belongs.
+
+    On the same file system as a second name of the same file, since to write megabytes twice costs
+    as much as to judge the film; elsewhere as a copy.
+    """
+    with _scratch(place) as scratch:
+        try:
+            scratch.hardlink_to(path)
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(path, scratch)
+            flush(scratch)
+
+
 def _write(place: Path, content: bytes) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    scratch = place.with_name(f".{place.name}.{os.getpid()}")
-    try:
+    with _scratch(place) as scratch:
         scratch.write_bytes(content)
         flush(scratch)
-        scratch.rename(place)
+
+
+@contextmanager
+def _scratch(place: Path) -> Iterator[Path]:
+    """Give a name beside `place`; what is there at the end of the block replaces `place`."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    scratch = place.with_name(f".{place.name}.{os.getpid()}")
+    scratch.unlink(missing_ok=True)
+    try:
+        yield scratch
+        scratch.replace(place)
     finally:
-        scratch.unlink(missing_ok=True)
+        scratch.unlink(missing_ok=True)  # a link to what is there already stays behind
     flush(place.parent)
