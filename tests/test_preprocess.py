@@ -38,3 +38,23 @@ def test_an_equalised_film_has_an_even_histogram() -> None:
 def test_a_blank_film_stays_blank() -> None:
     square = Preprocess(size=32, equalise=True)(np.full((40, 40), 0.5, np.float32))
     assert square.min() == square.max()
+
+
+@given(st.integers(28, 700), st.integers(28, 700), st.integers(8, 64))
+def test_a_large_film_is_reduced_once_and_by_whole_factors(
+    rows: int, columns: int, size: int
+) -> None:
+    preprocess = Preprocess(size=size)
+    film = np.random.default_rng(rows * columns).random((rows, columns), dtype=np.float32)
+    small = preprocess.reduced(film)
+    factor = min(rows, columns) // preprocess.working_side or 1
+    assert small.shape == (-(-rows // factor), -(-columns // factor))
+    assert min(small.shape) >= min(preprocess.working_side, *film.shape)
+    np.testing.assert_array_equal(preprocess.reduced(small), small)
+    np.testing.assert_array_equal(preprocess(small), preprocess(film))
+
+
+def test_reduced_pixels_are_averages() -> None:
+    film = _film(4, side=80)
+    expected = film.reshape(20, 4, 20, 4).mean((1, 3))
+    np.testing.assert_allclose(Preprocess(size=10).reduced(film), expected, atol=1e-6)

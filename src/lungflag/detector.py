@@ -266,13 +266,14 @@ class Detector:
 
     def _judge(self, radiograph: Radiograph, asked: _Asked, *, started: float) -> Finding:
         headers.check_header(radiograph.header, radiograph.source)
-        if not np.isfinite(radiograph.pixels).all():
+        small = self.package.preprocess.reduced(radiograph.pixels)
+        if not np.isfinite(small).all():
             raise NotARadiographError(radiograph.source, "holds pixels that are not finite")
-        square = self.package.preprocess(radiograph.pixels)
+        square = self.package.preprocess(small)
         if square.min() == square.max():
             reason = "blank: all pixels are equal"
             raise NotARadiographError(radiograph.source, reason, code="blank")
-        looks = self._pass_gate(radiograph)
+        looks = self._pass_gate(radiograph, small)
         logit, cam, embedding = self.infer(square[None, None])
         if not all(np.isfinite(output).all() for output in (logit, cam, embedding)):
             reason = "the network's answer is not finite"
@@ -300,12 +301,12 @@ class Detector:
             marks=looks + said,
         )
 
-    def _pass_gate(self, radiograph: Radiograph) -> tuple[str, ...]:
+    def _pass_gate(self, radiograph: Radiograph, small: NDArray[np.float32]) -> tuple[str, ...]:
         """Return the gate's marks, or raise its refusal with what the header says beside it."""
         if self.gate is None:
             return ()
         how = self.gate.settings
-        square = Preprocess(how.size, how.low, how.high)(radiograph.pixels)
+        square = Preprocess(how.size, how.low, how.high)(small)
         try:
             look = self.gate.check(square, radiograph.pixels.shape, radiograph.source)
         except QualityError as error:

@@ -13,13 +13,16 @@ from PIL import Image
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_METHOD = 2  # 1 did not reduce
+
 
 @dataclass(frozen=True, slots=True)
 class Preprocess:
     """Grey pixels of any size to a square of bytes, described by its own fields.
 
-    The whole radiograph is squashed to a square (aspect ratio is a known shortcut), then the grey
-    scale is stretched between two percentiles, so that windowing and bit depth do not matter.
+    A large radiograph is reduced by a whole factor first, see `reduced`. It is then squashed to a
+    square (aspect ratio is a known shortcut), and the grey scale is stretched between two
+    percentiles, so that windowing and bit depth do not matter.
 
     Attributes
     ----------
@@ -40,7 +43,7 @@ class Preprocess:
     def __call__(self, pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Return an array of shape (size, size) for `pixels` of shape (rows, columns)."""
         # BILINEAR in Pillow averages over the whole reduction window: no aliasing.
-        image = Image.fromarray(np.ascontiguousarray(pixels, dtype=np.float32))
+        image = _image(self.reduced(pixels))
         resized = np.asarray(
             image.resize((self.size, self.size), Image.Resampling.BILINEAR), dtype=np.float32
         )
@@ -51,6 +54,20 @@ class Preprocess:
         )
         return _equalised(square) if self.equalise else square
 
+    def reduced(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return `pixels` averaged over squares, as a JPEG decoder does at reduced scale.
+
+        The squares are as large as `working_side` allows. What is reduced already stays as it is,
+        so that several preprocessings may share the work: their results are the same with it.
+
+        Parameters
+        ----------
+        pixels : NDArray[np.float32]
+            Shape (rows, columns).
+        """
+        factor = min(pixels.shape) // self.working_side
+        return pixels if factor < 2 else np.asarray(_image(pixels).reduce(factor))
+
     @property
     def working_side(self) -> int:
         """Rows or columns below which a decoder must not reduce: twice `size`."""
@@ -59,11 +76,16 @@ class Preprocess:
     @property
     def digest(self) -> str:
         """Hexadecimal name of this preprocessing, for caches."""
-        return hashlib.sha256(json.dumps(self.to_dict()).encode()).hexdigest()[:16]
+        record = json.dumps({"method": _METHOD, **self.to_dict()})
+        return hashlib.sha256(record.encode()).hexdigest()[:16]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields, for `package.json`."""
         return asdict(self)
+
+
+def _image(pixels: NDArray[np.float32]) -> Image.Image:
+    return Image.fromarray(np.ascontiguousarray(pixels, dtype=np.float32))
 
 
 def _equalised(square: NDArray[np.uint8]) -> NDArray[np.uint8]:

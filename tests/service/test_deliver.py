@@ -15,6 +15,7 @@ from lungflag.service.ledger import Delivery
 from lungflag.service.results import NAMES
 from lungflag.service.settings import Settings, Target, load_settings
 from tests.service.certificates import Identity, make_certificates
+from tests.service.disks import small_disk
 from tests.service.orthanc import free_port, running_orthanc
 from tests.service.receivers import SECONDARY_CAPTURE, VERIFICATION, running_archive, running_site
 from tests.service.results import AT, Made, make_results
@@ -51,6 +52,12 @@ def archive() -> Iterator[Archive]:
 def site() -> Iterator[Site]:
     with running_site() as server:
         yield server
+
+
+@pytest.fixture
+def other_disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk", "size=32m") as folder:
+        yield folder
 
 
 def the_target(kind: str, address: str | Path, **more: object) -> tuple[Target, Settings]:
@@ -268,6 +275,19 @@ def test_files_are_whole_and_named_by_study_and_instance(made: Made, tmp_path: P
     for name in NAMES.values():
         copy = study / f"{SOURCE}-phantom-1.1.0-{name}"
         assert copy.read_bytes() == (made.folder / name).read_bytes()
+
+
+def test_files_on_another_file_system_are_copies(made: Made, other_disk: Path) -> None:
+    assert send(made, "files", other_disk, "sc").state is State.DELIVERED
+    (copy,) = (other_disk / made.source.StudyInstanceUID).iterdir()
+    assert copy.stat().st_nlink == 1
+    assert copy.read_bytes() == (made.folder / NAMES["sc"]).read_bytes()
+
+
+def test_files_on_one_file_system_are_not_written_twice(made: Made, tmp_path: Path) -> None:
+    assert send(made, "files", tmp_path / "out", "sc").state is State.DELIVERED
+    (place,) = (tmp_path / "out" / made.source.StudyInstanceUID).iterdir()
+    assert place.samefile(made.folder / NAMES["sc"])
 
 
 def test_a_folder_that_cannot_be_written_is_tried_again(made: Made, tmp_path: Path) -> None:

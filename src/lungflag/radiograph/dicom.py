@@ -12,7 +12,7 @@ from pydicom.multival import MultiValue
 
 from lungflag.errors import NotARadiographError, UnreadableError
 from lungflag.radiograph.files import LARGEST_FILE
-from lungflag.radiograph.frame import colour_levels, stored_values, transfer_syntax
+from lungflag.radiograph.frame import colour_levels, stored_bits, transfer_syntax
 from lungflag.radiograph.greyscale import Stored, brightness, levels
 from lungflag.radiograph.guard import guarded, printable
 from lungflag.radiograph.header import PREFIX, file_meta
@@ -95,10 +95,10 @@ def read_dataset(
         levels, maximum = colour_levels(name, ds, syntax)
         pixels = scaled(grey_levels(name, levels, maximum), maximum)
     else:
-        values = stored_values(name, ds, syntax)
+        bits = stored_bits(name, ds, syntax)
         with guarded(name, "its grey scale cannot be applied"):
             table = brightness(ds, little_endian=syntax.is_little_endian)
-        pixels = table[values - Stored.of(ds).lowest]
+        pixels = Stored.of(ds).by_bits(table)[bits]
     return pixels, name, header
 
 
@@ -128,11 +128,10 @@ def read_levels(
         colours, maximum = colour_levels(name, ds, syntax)
         grey = grey_levels(name, colours, maximum)
         return as_16_bits(grey, maximum), None, spacing
-    values = stored_values(name, ds, syntax)
+    bits = stored_bits(name, ds, syntax)
     with guarded(name, "its grey scale cannot be applied"):
         scale = levels(ds, little_endian=syntax.is_little_endian)
-    lowest = Stored.of(ds).lowest
-    seen = scale.table[values - lowest if lowest else values]
+    seen = Stored.of(ds).by_bits(scale.table)[bits]
     if scale.center is None or scale.width is None:
         return seen, None, spacing
     return seen, (scale.center, scale.width), spacing

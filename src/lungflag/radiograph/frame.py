@@ -11,7 +11,6 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
 
 from lungflag.errors import UnreadableError
-from lungflag.radiograph.greyscale import Stored
 from lungflag.radiograph.guard import guarded, printable, stderr_muted
 from lungflag.radiograph.jpeg import checked_stream
 
@@ -52,8 +51,10 @@ def transfer_syntax(ds: Dataset) -> uid.UID:
     return uid.ExplicitVRBigEndian if little_endian is False else uid.ExplicitVRLittleEndian
 
 
-def stored_values(name: str, ds: Dataset, syntax: uid.UID) -> NDArray[np.int32]:
-    """Return the stored values of a grey frame, shape (rows, columns), without unused bits.
+def stored_bits(name: str, ds: Dataset, syntax: uid.UID) -> NDArray[np.unsignedinteger]:
+    """Return the Bits Stored of every pixel of a grey frame, shape (rows, columns).
+
+    As they are stored: of signed values, the two's complement. `Stored.by_bits` makes tables fit.
 
     Raises
     ------
@@ -62,12 +63,10 @@ def stored_values(name: str, ds: Dataset, syntax: uid.UID) -> NDArray[np.int32]:
     """
     decoded = _decode(name, ds, syntax)
     with guarded(name, "its pixel data do not fit its header"):
-        values = decoded.reshape(int(ds.Rows), int(ds.Columns)).astype(np.int32)
+        values = decoded.reshape(int(ds.Rows), int(ds.Columns))
+        whole = values.view(f"{values.dtype.str[0]}u{values.itemsize}")
     bits = int(ds.BitsStored)
-    values &= 2**bits - 1
-    if Stored.of(ds).lowest < 0:
-        values -= (values >> (bits - 1)) << bits
-    return values
+    return whole if bits == 8 * whole.itemsize else whole & whole.dtype.type(2**bits - 1)
 
 
 def colour_levels(
@@ -78,7 +77,7 @@ def colour_levels(
     Raises
     ------
     UnreadableError
-        As `stored_values`.
+        As `stored_bits`.
     """
     levels = _decode(name, ds, syntax)
     with guarded(name, "its colours cannot be read"):

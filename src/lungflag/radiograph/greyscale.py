@@ -33,6 +33,13 @@ class Stored(NamedTuple):
             return cls(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
         return cls(0, 2**bits - 1)
 
+    def by_bits(self, table: NDArray[Any]) -> NDArray[Any]:
+        """Return a table of every value, from the lowest on, in the order of the stored bits.
+
+        Negative values are stored as two's complement: after the positive ones.
+        """
+        return np.roll(table, self.lowest)
+
 
 def brightness(ds: Dataset, *, little_endian: bool = True) -> NDArray[np.float32]:
     """Return the brightness of every value that `ds` can store, from the lowest to the highest.
