@@ -49,7 +49,7 @@ def train(
         float,
         typer.Option(help="0 to 1: even out sources and views, each with both labels equally."),
     ] = 0.0,
-    batch_size: Annotated[int, typer.Option(help="Images a step and device.")] = 32,
+    batch_size: Annotated[int, typer.Option(help="Images a step and process.")] = 32,
     lr: Annotated[float, typer.Option(help="Peak learning rate of the base.")] = 1e-3,
     head_lr: Annotated[float, typer.Option(help="Peak learning rate of the head.")] = 1e-3,
     weight_decay: Annotated[float, typer.Option(help="AdamW's weight decay.")] = 0.05,
@@ -72,6 +72,16 @@ def train(
         float, typer.Option(help="Share of normal images given a synthetic opacity.")
     ] = 0.0,
     precision: Annotated[str, typer.Option(help="bf16-mixed or 32-true.")] = "bf16-mixed",
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            help="Processes that train together; one a GPU by default, one without.",
+            show_default=False,
+        ),
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(help="Who starts the processes: local (this machine) or ray (a cluster).")
+    ] = "local",
     seed: Annotated[int, typer.Option(help="Fixes split, order and augmentation.")] = 1,
     name: Name = "",
     version: Version = "1.0.0",
@@ -95,7 +105,18 @@ def train(
     are none, 15% of the patients are set aside. Rows of the split `test` are never touched.
     A killed training goes on where it was: give the same command again.
 
-    [bold]Example:[/] lungflag train chest_xray --out packages/mine --weights none --epochs 3
+    With --processes N a step sees N times --batch-size images; divide --batch-size by N to train
+    as one process would. On several machines torchrun starts this same command on each, or
+    --engine ray uses the Ray cluster at RAY_ADDRESS; all need the same folders.
+
+    [bold]Examples:[/]
+
+    lungflag train chest_xray --out packages/mine --weights none --epochs 3
+
+    lungflag train chest_xray --out packages/mine --processes 2 --batch-size 16
+
+    torchrun --nnodes 2 --nproc-per-node 4 --rdzv-backend c10d --rdzv-endpoint HOST:29500
+    --no-python lungflag train chest_xray --out packages/mine
     """
     from lungflag._extras import require
 
@@ -103,7 +124,14 @@ def train(
 
     from lungflag.data.sources import open_data
     from lungflag.training.backbones import build_network
-    from lungflag.training.fit import default_workers, fit, restart, with_tune_split
+    from lungflag.training.fit import (
+        default_processes,
+        default_workers,
+        fit,
+        restart,
+        with_tune_split,
+    )
+    from lungflag.training.group import Group, first_on_this_machine, joined, this_group
     from lungflag.training.packaging import make_package
     from lungflag.training.recipe import Recipe
 
@@ -112,18 +140,25 @@ def train(
         freeze_epochs=freeze_epochs, batch_size=batch_size, lr=lr, head_lr=head_lr,
         weight_decay=weight_decay, label_smoothing=label_smoothing,
         class_weighting=class_weighting, ema=ema, patience=patience, augment=augment,
-        crop_scale=crop_scale, precision=precision, seed=seed,
+        crop_scale=crop_scale, precision=precision,
+        processes=default_processes() if processes is None else processes, seed=seed,
         equalise=equalise, view=view, balance=balance,
         style_mix=style_mix, opacities=opacities,
     )  # fmt: skip
     # A wrong name or file shows before the images are decoded, not after.
     build_network(backbone, weights=weights, image_size=image_size)
     run = run or out.with_name(f"{out.name}.run")
-    if fresh:
-        restart(run)
-    manifest = with_tune_split(open_data(data), seed)
-    images = decode(manifest, recipe.preprocess, cache, jobs=jobs, quiet=quiet)
-    fitted = fit(recipe, images, run, workers=default_workers(), show=not quiet)
+    group = this_group() or Group()
+    quiet = quiet or group.rank > 0
+    with joined(group):
+        if fresh and group.rank == 0:
+            restart(run)
+        manifest = with_tune_split(open_data(data), seed)
+        with first_on_this_machine(group):
+            images = decode(manifest, recipe.preprocess, cache, jobs=jobs, quiet=quiet)
+        fitted = fit(recipe, images, run, workers=default_workers(), show=not quiet, engine=engine)
+    if group.rank > 0:
+        return
     package = make_package(
         out, name=name or out.resolve().name, version=version, recipes=[recipe],
         fitted=fitted, data=images, licence=by_source(licence), citation=by_source(citation),

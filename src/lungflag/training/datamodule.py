@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from lungflag.data.manifest import Row
     from lungflag.training.cache import CachedImage
 
-Batch = tuple[Tensor, Tensor, Tensor]
-"""uint8 pixels (n, 1, s, s), float32 labels (n,), share of wrong labels among their kind (n,)."""
+Batch = tuple[Tensor, Tensor, Tensor, Tensor]
+"""uint8 pixels (n, 1, s, s), float32 labels (n,), share of wrong labels among their kind (n,), and
+the images' places in their split (n,)."""
 
 LABEL_NOISE = "label_noise"
 """A manifest's free column: the share of wrong labels that is known of an image's data set."""
@@ -42,7 +43,8 @@ class CachedDataset(Dataset[Batch]):
     def __getitems__(self, indices: list[int]) -> Batch:
         """Return one batch (PyTorch's protocol for fetching many at once)."""
         pixels = np.stack([np.load(self.files[index]) for index in indices])
-        return torch.from_numpy(pixels)[:, None], self.labels[indices], self.noise[indices]
+        places = torch.tensor(indices)
+        return torch.from_numpy(pixels)[:, None], self.labels[places], self.noise[places], places
 
 
 def _as_it_is(batch: Any) -> Any:
@@ -99,7 +101,7 @@ class RadiographData(lightning.LightningDataModule):
     train, tune : Sequence[CachedImage]
         Images of the two splits.
     batch_size : int
-        Images a step and device.
+        Images a step and process.
     balance : float
         See `Recipe`.
     seed : int
@@ -128,7 +130,10 @@ class RadiographData(lightning.LightningDataModule):
         return self._loader(self.train_set, self._order(self.train_set, shuffle=True))
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Return tuning batches in order."""
+        """Return tuning batches in order, this process's share of them.
+
+        All processes get equally many, some images twice if need be: the places tell which.
+        """
         return self._loader(self.tune_set, self._order(self.tune_set, shuffle=False))
 
     def _order(self, dataset: CachedDataset, *, shuffle: bool) -> Sampler[int]:

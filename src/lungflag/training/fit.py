@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
-import warnings
 from dataclasses import asdict, dataclass
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from lungflag.data.split import split_by_patient
 from lungflag.errors import TrainingError
 from lungflag.training.cache import CachedData, CachedImage
 from lungflag.training.centred import Ensemble
-from lungflag.training.curves import Epoch, History, draw_curves
-from lungflag.training.datamodule import RadiographData
+from lungflag.training.curves import Epoch, draw_curves
+from lungflag.training.group import in_processes, this_group
 from lungflag.training.lit import PneumoniaClassifier
+from lungflag.training.loop import take_part
+from lungflag.training.on_ray import on_ray
 from lungflag.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
     from lungflag.data.manifest import Manifest
 
 TUNE_SHARE = 0.15
+ENGINES = ("local", "ray")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,15 @@ def with_tune_split(manifest: Manifest, seed: int) -> Manifest:
     return split_by_patient(known, tune=TUNE_SHARE, test=0.0, seed=seed)
 
 
-def fit(recipe: Recipe, data: CachedData, run: Path, *, workers: int, show: bool) -> Fitted:
+def fit(
+    recipe: Recipe,
+    data: CachedData,
+    run: Path,
+    *,
+    workers: int,
+    show: bool,
+    engine: str = "local",
+) -> Fitted:
     """Train by `recipe` in the folder `run`, going on from its last epoch if it has one.
 
     Parameters
@@ -99,57 +106,47 @@ def fit(recipe: Recipe, data: CachedData, run: Path, *, workers: int, show: bool
     run : Path
         Checkpoints, CSV and TensorBoard logs, ``curves.png``.
     workers : int
-        Loader processes.
+        Loader processes of each training process.
     show : bool
         Whether to draw progress bars.
+    engine : str
+        Who starts the recipe's processes: ``local`` or ``ray``. A process that torchrun started is
+        one of them already, and trains with the others.
 
     Raises
     ------
     TrainingError
-        If a split lacks a class, or `run` holds another training.
+        If a split lacks a class, `run` holds another training, or a process fails.
     """
+    if engine not in ENGINES:
+        raise TrainingError(f"engine {engine!r} is none of {', '.join(ENGINES)}")
     train, tune = (_split(data.images, name) for name in ("train", "tune"))
-    _claim(run, recipe, [*train, *tune])
-    lightning.seed_everything(recipe.seed, verbose=False)
-    history = History()
-    last = ModelCheckpoint(
-        run, "last", save_top_k=1, save_on_train_epoch_end=True, enable_version_counter=False
-    )
-    best = ModelCheckpoint(
-        run, "best", "tune_auroc", mode="max", save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )  # fmt: skip
-    callbacks: list[Callback] = [history, last]
-    if recipe.patience:
-        callbacks += [best, EarlyStopping("tune_auroc", patience=recipe.patience, mode="max")]
-    if show:
-        callbacks.append(RichProgressBar(leave=True))
-    trainer = _trainer(recipe, run, callbacks, show=show)
-    positives = sum(image.row.positive for image in train)
-    weight = (len(train) - positives) / positives if recipe.class_weighting else 1.0
-    model = PneumoniaClassifier(recipe, weight)
-    batches = RadiographData(
-        train, tune, batch_size=min(recipe.batch_size, len(train)),
-        balance=recipe.balance, seed=recipe.seed, workers=workers,
-    )  # fmt: skip
-    checkpoint = run / "last.ckpt"
-    with warnings.catch_warnings():
-        # Lightning advises on worker counts and the like; the choices here are deliberate.
-        warnings.filterwarnings("ignore", module=r"lightning\..*")
-        warnings.filterwarnings("ignore", module=r"torch\..*")
-        trainer.fit(
-            model,
-            batches,
-            ckpt_path=checkpoint if checkpoint.exists() else None,
-            weights_only=False,
-        )
-    if trainer.interrupted:
-        raise KeyboardInterrupt
-    if recipe.patience:
-        state = torch.load(run / "best.ckpt", map_location="cpu", weights_only=False)
-        model.load_state_dict(state["state_dict"])
-    draw_curves(history.epochs, recipe.freeze_epochs, run / "curves.png")
-    return Fitted(model.shipped.cpu().eval(), tuple(history.epochs))
+    group = this_group()
+    if group and group.size != recipe.processes:
+        raise TrainingError(f"{group.size} processes were started for {recipe.processes}")
+    if not group or group.rank == 0:
+        _claim(run, recipe, [*train, *tune])
+    part = partial(take_part, recipe, train, tune, run, workers=workers, show=show)
+    if group or (engine == "local" and recipe.processes == 1):
+        part()
+    elif engine == "local":
+        in_processes(recipe.processes, part)
+    else:
+        on_ray(recipe.processes, part, run)
+    return _finished(recipe, run, draw=not group or group.rank == 0)
+
+
+def _finished(recipe: Recipe, run: Path, *, draw: bool) -> Fitted:
+    """Return what the training in `run` came to."""
+    last = torch.load(run / "last.ckpt", map_location="cpu", weights_only=False)
+    chosen = run / "best.ckpt" if recipe.patience else None
+    state = torch.load(chosen, map_location="cpu", weights_only=False) if chosen else last
+    model = PneumoniaClassifier(recipe)
+    model.load_state_dict(state["state_dict"])
+    epochs: list[Epoch] = last["callbacks"]["History"]["epochs"]
+    if draw:
+        draw_curves(epochs, recipe.freeze_epochs, run / "curves.png")
+    return Fitted(model.shipped.eval(), tuple(epochs))
 
 
 def recipe_of(run: Path) -> Recipe:
@@ -169,6 +166,12 @@ def recipe_of(run: Path) -> Recipe:
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise TrainingError(f"{file}: no recipe of this version ({error})") from error
+
+
+def default_processes() -> int:
+    """Return how many processes train where nobody says it: as started, else one a GPU."""
+    group = this_group()
+    return group.size if group else max(1, torch.cuda.device_count())
 
 
 def default_workers() -> int:
@@ -213,24 +216,3 @@ def _claim(run: Path, recipe: Recipe, images: Sequence[CachedImage]) -> None:
             f"{run}: holds a training with another recipe or other images; "
             "name another folder with --run, or start afresh with --restart"
         )
-
-
-def _trainer(
-    recipe: Recipe, run: Path, callbacks: list[Callback], *, show: bool
-) -> lightning.Trainer:
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    several = torch.cuda.device_count() > 1
-    return lightning.Trainer(
-        max_epochs=recipe.epochs,
-        precision=recipe.precision,  # type: ignore[arg-type]
-        # The frozen stage leaves parameters without gradients.
-        strategy="ddp_find_unused_parameters_true" if several else "auto",
-        use_distributed_sampler=False,
-        callbacks=callbacks,
-        logger=[CSVLogger(run / "csv", name=""), TensorBoardLogger(run / "tensorboard", name="")],
-        log_every_n_steps=10,
-        num_sanity_val_steps=0,
-        enable_progress_bar=show,
-        enable_model_summary=False,
-        gradient_clip_val=1.0,
-    )

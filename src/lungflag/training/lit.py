@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from math import cos, pi
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import lightning
 import torch
 from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
-from torchmetrics.classification import BinaryAUROC
+from torchmetrics.functional.classification import binary_auroc
 
 from lungflag.training.augment import Augmentation
 from lungflag.training.backbones import build_network
 from lungflag.training.centred import CentredNetwork
+from lungflag.training.depthwise import quicken
 from lungflag.training.lungs import LungCentring, WholeFrame, load_lung_finder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 
     from lungflag.training.datamodule import Batch
@@ -42,13 +45,15 @@ class PneumoniaClassifier(lightning.LightningModule):
         self.recipe = recipe
         self.network = build_network(
             recipe.backbone, weights=recipe.weights, image_size=recipe.image_size
-        ).to(memory_format=torch.channels_last)
+        )
+        quicken(self.network.base)
+        self.network.to(memory_format=torch.channels_last)
         # With warm-up the average follows the young network closely and settles later.
         self.ema = ModelEmaV3(self.network, recipe.ema, use_warmup=True) if recipe.ema else None
         self.centring = WholeFrame() if recipe.view == "frame" else LungCentring(load_lung_finder())
         self.augmentation = Augmentation(recipe)
         self.register_buffer("positive_weight", torch.tensor(positive_weight), persistent=False)
-        self.auroc = BinaryAUROC()
+        self.judged: list[tuple[Tensor, Tensor, Tensor]] = []
 
     @property
     def shipped(self) -> CentredNetwork:
@@ -75,7 +80,7 @@ class PneumoniaClassifier(lightning.LightningModule):
         # Each step has its own seed: a resumed run draws what an uninterrupted one would have.
         torch.manual_seed(self.recipe.seed * 1_000_003 + self.global_step * 97 + self.global_rank)
         del index
-        pixels, labels, noise = batch
+        pixels, labels, noise, _ = batch
         with torch.autocast(self.device.type, enabled=False), torch.no_grad():
             grey = pixels.float() / 255.0
             seen, labels = self.augmentation(grey, *self.centring(grey), labels)
@@ -94,15 +99,26 @@ class PneumoniaClassifier(lightning.LightningModule):
         if self.ema:
             self.ema.update(self.network, step=self.global_step)
 
+    def on_validation_epoch_start(self) -> None:
+        """Forget what was judged before."""
+        self.judged.clear()
+
     def validation_step(self, batch: Batch, index: int) -> None:
         """Judge a tuning batch with the network that would ship."""
         del index
-        pixels, labels, _ = batch
-        logit = self.shipped(pixels.float() / 255.0)[0].float()
-        self.auroc.update(logit, labels.int())
-        loss = binary_cross_entropy_with_logits(logit, labels)
-        self.log("tune_loss", loss, sync_dist=True)
-        self.log("tune_auroc", self.auroc, prog_bar=True)
+        pixels, labels, _, places = batch
+        self.judged.append((places, self.shipped(pixels.float() / 255.0)[0].float(), labels))
+
+    def on_validation_epoch_end(self) -> None:
+        """Measure all processes' judgements together, each image once."""
+        # Processes are dealt equally many images, some twice if need be.
+        parts = (torch.cat(part) for part in zip(*self.judged, strict=True))
+        gathered: Iterator[Any] = (self.all_gather(part) for part in parts)
+        places, logits, labels = (each.flatten() for each in gathered)
+        logit, label = (values.new_empty(int(places.max()) + 1) for values in (logits, labels))
+        logit[places], label[places] = logits, labels
+        self.log("tune_loss", binary_cross_entropy_with_logits(logit, label))
+        self.log("tune_auroc", binary_auroc(logit, label.int()), prog_bar=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return AdamW with a lower rate for the base, warm-up and cosine by stage."""

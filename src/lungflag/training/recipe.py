@@ -35,7 +35,7 @@ class Recipe:
     freeze_epochs : int
         First stage: so many epochs train the head alone.
     batch_size : int
-        Images a step and device.
+        Images a step and process.
     lr : float
         Peak learning rate of the base in the second stage (AdamW, cosine to zero).
     head_lr : float
@@ -63,6 +63,9 @@ class Recipe:
         pneumonia. Not with the view ``frame``, where lungs are not looked for.
     precision : str
         ``bf16-mixed`` or ``32-true``, in Lightning's words.
+    processes : int
+        Processes that train together, a GPU each where there are GPUs. A step sees `processes`
+        times `batch_size` images; the rates stay as they are.
     seed : int
         Fixes the initial head, the order of the images, dropout and augmentation.
     """
@@ -88,6 +91,7 @@ class Recipe:
     style_mix: float = 0.0
     opacities: float = 0.0
     precision: str = "bf16-mixed"
+    processes: int = 1
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -97,6 +101,8 @@ class Recipe:
             raise TrainingError(f"image-size {self.image_size} is not a multiple of 32")
         if self.batch_size < 2:
             raise TrainingError("batch-size must be at least 2")
+        if self.processes < 1:
+            raise TrainingError("processes must be at least 1")
         if not 0 < self.crop_scale <= 1:
             raise TrainingError("crop-scale must be above 0 and at most 1")
 
