@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,8 +112,6 @@ def test_a_killed_training_goes_on_to_the_same_network(
 
 @pytest.mark.slow
 def test_early_stopping_ships_the_best_epoch(data: CachedData, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     recipe = replace(RECIPE, epochs=6, patience=1, freeze_epochs=0)
     fitted = fit(recipe, data, tmp_path / "run", workers=0, show=False)
     tune = [image for image in data.images if image.row.split == "tune"]
@@ -120,6 +119,31 @@ def test_early_stopping_ships_the_best_epoch(data: CachedData, tmp_path: Path) -
     positive = np.array([image.row.positive for image in tune])
     auroc = (logits[positive][:, None] > logits[~positive]).mean()
     assert auroc == pytest.approx(max(epoch["tune_auroc"] for epoch in fitted.epochs))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings(r"ignore::DeprecationWarning:ray\..*")  # Ray warns of itself
+@pytest.mark.filterwarnings(r"ignore::FutureWarning:ray\..*")
+@pytest.mark.parametrize("engine", ["local", "ray"])
+def test_processes_train_one_network_and_judge_each_image_once(
+    engine: str, data: CachedData, tmp_path: Path
+) -> None:
+    tune = [image for image in data.images if image.row.split == "tune"]
+    odd = len(tune) - 1 + len(tune) % 2  # two processes cannot share them evenly
+    images = tuple(image for image in data.images if image not in tune[odd:])
+    recipe = replace(RECIPE, processes=2, batch_size=RECIPE.batch_size // 2)
+    shown = CachedData(images, data.rejected)
+    fitted = fit(recipe, shown, tmp_path / "run", workers=0, show=False, engine=engine)
+    assert len(fitted.epochs) == RECIPE.epochs
+    logits = run_torch(fitted.network, [stack(tune[:odd])])
+    positive = np.array([image.row.positive for image in tune[:odd]])
+    auroc = (logits[positive][:, None] > logits[~positive]).mean()
+    assert auroc == pytest.approx(fitted.epochs[-1]["tune_auroc"])
+
+
+def test_an_unknown_engine_is_refused(data: CachedData, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="none of local, ray"):
+        fit(RECIPE, data, tmp_path, workers=0, show=False, engine="abacus")
 
 
 def test_a_run_folder_is_not_shared_by_two_trainings(data: CachedData, tmp_path: Path) -> None:

@@ -39,10 +39,12 @@ class StridedDepthwise(nn.Conv2d):
     def forward(self, pixels: Tensor) -> Tensor:
         """Return the convolution of `pixels` (n, c, h, w)."""
         if self.same:
-            pixels = pad_same(pixels, self.kernel_size, self.stride, self.dilation)
+            pixels = pad_same(
+                pixels, list(self.kernel_size), list(self.stride), list(self.dilation)
+            )
         halved = pixels.dtype == torch.bfloat16 and torch.is_autocast_enabled("cpu")
         if pixels.device.type == "cpu" and halved and torch.is_grad_enabled():
-            result: Tensor = _Convolution.apply(  # type: ignore[no-untyped-call]
+            result: Tensor = _Convolution.apply(
                 pixels, self.weight, self.stride, self.padding, self.dilation, self.groups
             )
             return result
