@@ -35,12 +35,26 @@ def on_ray(number: int, part: Callable[[], None], run: Path) -> None:
     TrainingError
         If the workers failed and restarts did not help.
     """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     ray: Any = require("ray", feature="training on Ray", extra="ray")
     train: Any = require("ray.train", feature="training on Ray", extra="ray")
     trainers: Any = require("ray.train.torch", feature="training on Ray", extra="ray")
     started_here = not ray.is_initialized()
     if started_here:
-        ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False)
+        address = os.environ.get("RAY_ADDRESS")
+        own = {
+            "num_cpus": max(number, os.cpu_count() or 1),
+            "include_dashboard": False,
+            "_node_ip_address": "127.0.0.1",
+            "_system_config": {"worker_niceness": 0},  # as polite as the command itself
+        }
+        # Without an address Ray would join any cluster that it finds running on this machine.
+        ray.init(
+            address or "local",
+            log_to_driver=False,
+            configure_logging=False,
+            **({} if address else own),
+        )
     try:
         trainers.TorchTrainer(
             _worker,
