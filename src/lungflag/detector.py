@@ -306,7 +306,9 @@ class Detector:
         if self.gate is None:
             return ()
         how = self.gate.settings
-        square = Preprocess(how.size, how.low, how.high)(small)
+        # What is reduced for the detector does for the gate, unless the gate looks closer.
+        pixels = small if how.size <= self.package.preprocess.size else radiograph.pixels
+        square = Preprocess(how.size, how.low, how.high)(pixels)
         try:
             look = self.gate.check(square, radiograph.pixels.shape, radiograph.source)
         except QualityError as error:
