@@ -20,7 +20,7 @@ _METHOD = 2  # 1 did not reduce
 class Preprocess:
     """Grey pixels of any size to a square of bytes, described by its own fields.
 
-    A large radiograph is reduced by a whole factor first, see `reduced`. It is then squashed to a
+    A large radiograph is reduced by a power of two first, see `reduced`. It is then squashed to a
     square (aspect ratio is a known shortcut), and the grey scale is stretched between two
     percentiles, so that windowing and bit depth do not matter.
 
@@ -57,16 +57,18 @@ class Preprocess:
     def reduced(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return `pixels` averaged over squares, as a JPEG decoder does at reduced scale.
 
-        The squares are as large as `working_side` allows. What is reduced already stays as it is,
-        so that several preprocessings may share the work: their results are the same with it.
+        The squares' side is a power of two, the largest that `working_side` allows. What is reduced
+        already stays as it is, so that several preprocessings may share the work.
 
         Parameters
         ----------
         pixels : NDArray[np.float32]
             Shape (rows, columns).
         """
-        factor = min(pixels.shape) // self.working_side
-        return pixels if factor < 2 else np.asarray(_image(pixels).reduce(factor))
+        room = min(pixels.shape) // self.working_side
+        if room < 2:
+            return pixels
+        return np.asarray(_image(pixels).reduce(1 << (room.bit_length() - 1)))
 
     @property
     def working_side(self) -> int:
