@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -11,6 +10,7 @@ from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from lungflag._extras import require
+from lungflag._session import one_line
 from lungflag.errors import BulkError, InputError, UnreadableError
 from lungflag.radiograph.files import LARGEST_FILE
 
@@ -92,7 +92,7 @@ def _fetch(url: str) -> bytes | InputError:
     for pause in (*_PAUSES, None):
         try:
             storage, path = open_storage(url)
-            if storage.size(path) > LARGEST_FILE:
+            if (storage.size(path) or 0) > LARGEST_FILE:  # a web server may not tell
                 return UnreadableError(url, "is absurdly large")
             content: bytes = storage.cat_file(path)
         except FileNotFoundError:
@@ -113,4 +113,4 @@ def _fetch(url: str) -> bytes | InputError:
 
 
 def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {os.fspath(str(error)).splitlines()[0] if str(error) else ''}"
+    return f"{type(error).__name__}: {one_line(error)}"
