@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from logging import ERROR, getLogger
 from typing import TYPE_CHECKING, Any
 
 from lungflag._extras import require
@@ -164,6 +165,8 @@ def cluster(address: str | None, *, jobs: int | None) -> Iterator[None]:
         If there is no such cluster.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its own warnings are not the user's
+    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # of tasks that we cancel
     ray = require("ray", feature="--engine ray", extra="ray")
     require("ray.data", feature="--engine ray", extra="ray")
     if address and "://" in address:
@@ -173,6 +176,7 @@ def cluster(address: str | None, *, jobs: int | None) -> Iterator[None]:
         "include_dashboard": False,
         "object_store_memory": _STORE,
         "_node_ip_address": "127.0.0.1",
+        "_system_config": {"worker_niceness": 0},  # as polite as the command itself
     }
     try:
         ray.init(
@@ -191,8 +195,11 @@ def cluster(address: str | None, *, jobs: int | None) -> Iterator[None]:
 
 
 def _configure(context: Any) -> None:
+    getLogger("ray.data").setLevel(ERROR)
     context.enable_progress_bars = False
+    context.print_on_execution_start = False
     # A task is a block of its own: it is what an actor takes, and what is repeated if it is lost.
     context.target_max_block_size = 1
     context.target_min_block_size = 1
-    context.execution_no_progress_timeout_s = _STALLED
+    stalled = min(_STALLED, context.execution_no_progress_timeout_s)  # tests cannot wait so long
+    context.execution_no_progress_timeout_s = stalled
