@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from importlib import import_module
 from logging import ERROR, getLogger
 from typing import TYPE_CHECKING, Any
 
@@ -86,9 +87,9 @@ def _results(
     Ray waits for ever for the tasks of an actor that has no machine left to start anew on. A
     second pass then has as many actors as there is room for.
     """
-    import ray
     from ray.data.exceptions import ExecutionTimeoutError
 
+    ray: Any = import_module("ray")  # which has few types
     actors = jobs or max(1, int(ray.cluster_resources().get("CPU", 1)))
     data = ray.data.read_datasource(_source(table, left), override_num_blocks=1, num_cpus=0)
     judged = data.map_batches(
@@ -114,7 +115,7 @@ def _results(
 
 
 def _source(table: BulkTable, left: Tasks) -> Any:
-    """Return the list as a Ray Data source, read task by task on this machine as it is asked for."""
+    """Return the list as a Ray Data source: read here, task by task, as it is asked for."""
     import pyarrow as pa
     from ray.data import Datasource, ReadTask
     from ray.data.block import BlockMetadata
@@ -134,7 +135,7 @@ def _source(table: BulkTable, left: Tasks) -> Any:
                 task = {"shard": shard, "start": start, "names": names[start : start + _TASK]}
                 yield pa.Table.from_pylist([task], schema=schema)
 
-    class Names(Datasource):  # type: ignore[misc]
+    class Names(Datasource):
         supports_distributed_reads = False  # the list lies on this machine
 
         def estimate_inmemory_data_size(self) -> int | None:
@@ -143,7 +144,8 @@ def _source(table: BulkTable, left: Tasks) -> Any:
         def get_read_tasks(self, *_: object, **__: object) -> list[Any]:
             return [ReadTask(read, BlockMetadata(None, None, None, None))]
 
-    return Names()
+    source: Any = Names
+    return source()
 
 
 @contextmanager
@@ -167,10 +169,12 @@ def cluster(address: str | None, *, jobs: int | None) -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its own warnings are not the user's
     os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # of tasks that we cancel
-    ray = require("ray", feature="--engine ray", extra="ray")
+    ray: Any = require("ray", feature="--engine ray", extra="ray")
     require("ray.data", feature="--engine ray", extra="ray")
     if address and "://" in address:
-        raise BulkError(f"{address}: Ray's client is not supported; run on a machine of the cluster")
+        raise BulkError(
+            f"{address}: Ray's client is not supported; run on a machine of the cluster"
+        )
     own = {
         "num_cpus": jobs,
         "include_dashboard": False,

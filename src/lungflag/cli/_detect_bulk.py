@@ -1,4 +1,4 @@
-"""`lungflag detect --engine`: an archive, into a table of shards that a killed run loses nothing of."""
+"""`lungflag detect --engine`: an archive, into a table of shards that can be gone on with."""
 
 from __future__ import annotations
 
