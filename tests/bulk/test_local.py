@@ -64,14 +64,14 @@ def test_a_name_that_is_not_text_is_judged(detect: Command, tmp_path: Path) -> N
     name = os.fsdecode(b"caf\xe9.png")
     film(tmp_path / "in" / "a.png", 1).rename(tmp_path / "in" / name)
     assert detect(tmp_path / "in", "--engine", "local", "--table", tmp_path / "out").code == 0
-    assert rows(tmp_path / "out")[0]["path"].endswith("caf\\xe9.png")
+    assert rows(tmp_path / "out")[0]["path"].endswith("caf\\udce9.png")
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (("--batch", "4"), "was begun with batch 3, not 4"),
-        (("--operating-point", "rule-out"), "was begun with operating point 'triage'"),
+        (("--operating-point", "triage"), "was begun with operating point 'balanced'"),
         (("--age-group", "adult"), "was begun with age group"),
         (("--model", "phantom"), "was begun with model 'tiny', not 'phantom'"),
         (("elsewhere",), "was begun with inputs"),
