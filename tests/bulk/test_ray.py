@@ -58,7 +58,8 @@ def test_a_private_cluster_stops_at_what_actors_say_and_goes_on(
     films, table = archive(tmp_path / "in", 40), tmp_path / "out"
     words = ("--engine", "ray", "--jobs", 1, "--resume", "--table", table, "--batch", 8)
     (tmp_path / "list.csv").write_text(
-        "path\n" + "".join(f"{path}\n" for path in sorted(films.rglob("*.png")))
+        "path\n"
+        + "".join(f"{path}\n" for path in sorted(films.rglob("*.png")))
         # Nobody listens there: that is no word on a film.
         + "http://127.0.0.1:9/film.dcm\n",
         encoding="utf-8",

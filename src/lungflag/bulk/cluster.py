@@ -8,6 +8,7 @@ anew and repeats its tasks, also where a whole machine is lost.
 from __future__ import annotations
 
 import os
+import socket
 from contextlib import contextmanager
 from importlib import import_module
 from logging import ERROR, getLogger
@@ -175,6 +176,8 @@ def cluster(address: str | None, *, jobs: int | None) -> Iterator[None]:
         raise BulkError(
             f"{address}: Ray's client is not supported; run on a machine of the cluster"
         )
+    if address and address != "auto":
+        _reach(address)  # Ray itself would go on trying for minutes
     own = {
         "num_cpus": jobs,
         "include_dashboard": False,
@@ -196,6 +199,14 @@ def cluster(address: str | None, *, jobs: int | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=20).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise BulkError(f"{address}: cannot be reached ({one_line(error)})") from error
 
 
 def _configure(context: Any) -> None:

@@ -29,6 +29,12 @@ _INSTALL = {
 }
 """URL scheme to what has to be installed for it, where fsspec does not bring it."""
 
+_REASONS = {
+    FileNotFoundError: "no such object",
+    PermissionError: "permission denied",
+    IsADirectoryError: "is a directory, not a file",
+}
+
 _PAUSES = (1.0, 4.0)  # seconds before the second and the third try at storage that fails
 
 
@@ -95,21 +101,28 @@ def _fetch(url: str) -> bytes | InputError:
             if (storage.size(path) or 0) > LARGEST_FILE:  # a web server may not tell
                 return UnreadableError(url, "is absurdly large")
             content: bytes = storage.cat_file(path)
-        except FileNotFoundError:
-            return UnreadableError(url, "no such object")
-        except PermissionError:
-            return UnreadableError(url, "permission denied")
-        except IsADirectoryError:
-            return UnreadableError(url, "is a directory, not a file")
         except BulkError:
             raise
         except Exception as error:  # each kind of storage has errors of its own
+            if reason := _about_the_object(error):
+                return UnreadableError(url, reason)
             if pause is None:
                 raise BulkError(f"{url}: cannot be fetched ({_said(error)})") from error
             sleep(pause)
         else:
             return content
     raise AssertionError  # the last try returns or raises
+
+
+def _about_the_object(error: Exception) -> str:
+    """Return what is wrong with the object, or nothing where storage itself failed."""
+    # fsspec says of a web server that is away that the file is not found.
+    if isinstance(error.__cause__, OSError):
+        return ""
+    for kind, reason in _REASONS.items():
+        if isinstance(error, kind):
+            return reason
+    return ""
 
 
 def _said(error: Exception) -> str:
