@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -131,6 +132,10 @@ def test_two_runs_do_not_write_one_table(model: Path, detect: Command, tmp_path:
     assert "another run is writing this table" in ran.err
 
 
+def _has(table: Path, least: int) -> bool:
+    return len(shards(table)) >= least
+
+
 @pytest.mark.slow
 def test_a_killed_run_goes_on_and_makes_the_same_table(model: Path, tmp_path: Path) -> None:
     films = archive(tmp_path / "in", 3000)
@@ -140,7 +145,7 @@ def test_a_killed_run_goes_on_and_makes_the_same_table(model: Path, tmp_path: Pa
     chance = random.Random(6)
     for seen in sorted(chance.sample(range(2, 120), 2)):
         run = start(*words, "--table", broken, model=model)
-        until(lambda least=seen: len(shards(broken)) >= least, what=f"{seen} shards")
+        until(partial(_has, broken, seen), what=f"{seen} shards")
         kill(run)
         assert contents(broken).items() <= contents(whole).items()
         assert len(shards(broken)) < len(shards(whole))

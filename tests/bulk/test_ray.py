@@ -31,8 +31,8 @@ def test_a_lost_actor_a_lost_machine_and_a_killed_run_lose_no_row(
     here, there = tmp_path / "here", tmp_path / "there"
     start(films, "--engine", "local", "--table", here, "--batch", 64, model=model).communicate()
     with running_cluster(workers=2) as cluster:
-        words = (films, "--engine", "ray", "--ray-address", cluster.address)
-        words = (*words, "--resume", "--table", there, "--batch", 64)
+        words: list[object] = [films, "--engine", "ray", "--ray-address", cluster.address]
+        words += ["--resume", "--table", there, "--batch", 64]
         run = start(*words, model=model, **cluster.environment)
         until(lambda: len(shards(there)) >= 5, seconds=120, what="the first shards")
         cluster.kill_an_actor()
