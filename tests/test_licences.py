@@ -9,7 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-EXTRAS = ("evidence", "train", "dicom", "service", "station", "ray", "all")
+EXTRAS = ("evidence", "train", "dicom", "service", "station", "bulk", "s3", "ray", "all")
 PERMISSIVE = re.compile(
     r"\b(MIT|BSD|Apache|ISC|PSF|Python Software Foundation|HPND|Zlib|Unlicense|0BSD|CNRI)\b",
     re.IGNORECASE,

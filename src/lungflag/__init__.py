@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lungflag.data.sources import open_data
     from lungflag.detector import Detector
     from lungflag.errors import (
+        BulkError,
         ConfigurationError,
         FetchError,
         InputError,
@@ -46,10 +47,10 @@ _ROOMS = {
     "data.sources": ("open_data",),
     "detector": ("Detector",),
     "errors": (
-        "ConfigurationError", "FetchError", "InputError", "LedgerError", "LungflagError",
-        "ManifestError", "MissingExtraError", "NotARadiographError", "PackageError",
-        "PackageFormatError", "PackageTamperedError", "QualityError", "RefusedError",
-        "ServiceError", "SpoolFullError", "TrainingError", "UnreadableError",
+        "BulkError", "ConfigurationError", "FetchError", "InputError", "LedgerError",
+        "LungflagError", "ManifestError", "MissingExtraError", "NotARadiographError",
+        "PackageError", "PackageFormatError", "PackageTamperedError", "QualityError",
+        "RefusedError", "ServiceError", "SpoolFullError", "TrainingError", "UnreadableError",
     ),
     "outcome": ("Finding", "Outcome", "Rejection"),
     "outputs.overlay": ("draw_overlay",),
@@ -60,6 +61,7 @@ _ROOMS = {
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
+    "BulkError",
     "Calibration",
     "ConfigurationError",
     "Detector",

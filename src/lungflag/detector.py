@@ -179,8 +179,9 @@ class Detector:
 
     def detect_many(
         self,
-        sources: Iterable[str | Path | bytes | Dataset],
+        sources: Iterable[str | Path | bytes | Dataset | InputError],
         *,
+        names: Iterable[str] = (),
         operating_point: str | None = None,
         ages: Iterable[float | None] = (),
         age_group: str = "",
@@ -194,9 +195,12 @@ class Detector:
 
         Parameters
         ----------
-        sources : iterable of str, Path, bytes or pydicom.Dataset
-            What `read_radiograph` takes. Paths name themselves; others are called ``input N``,
-            from 1.
+        sources : iterable of str, Path, bytes, pydicom.Dataset or InputError
+            What `read_radiograph` takes, or why an input could not be had, which becomes its
+            Rejection.
+        names : iterable of str
+            What to call them, one for each source. Without it paths name themselves, and others
+            are called ``input N``, from 1.
         operating_point : str, optional
             The package's default if not given.
         ages : iterable of float or None
@@ -220,26 +224,29 @@ class Detector:
             raise ValueError("jobs must be at least 1")
         asked = self._asked(operating_point, age_group)
         named = (
-            (source, _name(source, n), replace(asked, age=age))
-            for n, (source, age) in enumerate(
-                zip(sources, chain(ages, repeat(None)), strict=False), start=1
+            (source, name or _name(source, n), replace(asked, age=age))
+            for n, (source, name, age) in enumerate(
+                zip(sources, chain(names, repeat("")), chain(ages, repeat(None)), strict=False),
+                start=1,
             )
         )
 
-        def work(item: tuple[str | Path | bytes | Dataset, str, _Asked]) -> Outcome:
+        def work(item: tuple[str | Path | bytes | Dataset | InputError, str, _Asked]) -> Outcome:
             return self._read_and_judge(*item, on_finding)
 
         return map(work, named) if jobs == 1 else _in_threads(work, named, jobs)
 
     def _read_and_judge(
         self,
-        source: str | Path | bytes | Dataset,
+        source: str | Path | bytes | Dataset | InputError,
         name: str,
         asked: _Asked,
         on_finding: Callable[[Radiograph, Finding], None] | None,
     ) -> Outcome:
         started = perf_counter()
         try:
+            if isinstance(source, InputError):
+                raise source
             radiograph = read_radiograph(
                 source, name=name, minimum_side=self.package.preprocess.working_side
             )

@@ -13,6 +13,7 @@
     │   ├── PackageFormatError   written by a newer lungflag, or not a package
     │   └── PackageTamperedError a file differs from the hash recorded for it
     ├── TrainingError            training cannot start or go on
+    ├── BulkError                a bulk run cannot begin, go on, or reach what it needs
     ├── ServiceError             the service cannot do what it was asked
     │   ├── ConfigurationError   a setting is unknown, or its value is not allowed
     │   ├── LedgerError          the database is away, damaged, or of another version
@@ -89,6 +90,10 @@ class PackageTamperedError(PackageError):
 
 class TrainingError(LungflagError):
     """Training cannot start or cannot go on."""
+
+
+class BulkError(LungflagError):
+    """A bulk run cannot begin, go on from its table, or reach storage or cluster."""
 
 
 class ServiceError(LungflagError):

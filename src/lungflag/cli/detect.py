@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lungflag.errors import LungflagError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -26,9 +28,21 @@ class AgeGroup(StrEnum):
     ADULT = "adult"
 
 
+class Engine(StrEnum):
+    """What judges an archive."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 def detect(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH", help="Files, and folders of them.")
+        list[str],
+        typer.Argument(
+            metavar="PATH",
+            help="Files, and folders of them. With --engine also URLs (s3://bucket/films) and "
+            "manifests (.csv with a column path).",
+        ),
     ],
     model: Annotated[
         str | None,
@@ -48,7 +62,11 @@ def detect(
     ] = None,
     table: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write every row to this .jsonl, .csv or .parquet."),
+        typer.Option(
+            metavar="FILE",
+            help="Write every row to this .jsonl, .csv or .parquet. With --engine: to this folder "
+            "of Parquet shards.",
+        ),
     ] = None,
     overlays: Annotated[
         Path | None,
@@ -72,6 +90,29 @@ def detect(
             show_default="the CPUs, at most 8",
         ),
     ] = None,
+    engine: Annotated[
+        Engine | None,
+        typer.Option(help="Judge an archive: in threads here, or on a Ray cluster."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the table of a run that was stopped.")
+    ] = False,
+    batch: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=1_000_000,
+            help="With --engine: rows of a shard; so many are lost at most when it is killed.",
+        ),
+    ] = 1024,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="The cluster's head, or auto.",
+            show_default="a cluster of this machine alone",
+        ),
+    ] = None,
     json_lines: Annotated[
         bool, typer.Option("--json", help="Print rows as JSON lines, as they come.")
     ] = False,
@@ -86,7 +127,32 @@ def detect(
     Every input gets a row; one that may not be judged is rejected (exit code 1).
 
     Folders are searched, but for hidden files, DICOMDIR and manifest.csv + masks.
+
+    Archives: lungflag detect s3://bucket/films --engine local --table findings.parquet --resume
     """
+    if engine or resume:
+        from lungflag.cli._detect_bulk import detect_bulk
+        from lungflag.detector import DEFAULT_MODEL
+
+        if overlays or dicom or fhir or json_lines:
+            raise LungflagError("--overlays, --dicom, --fhir and --json do not go with --engine")
+        whole = detect_bulk(
+            paths,
+            engine=engine or Engine.LOCAL,
+            table=table,
+            resume=resume,
+            batch=batch,
+            address=ray_address,
+            model=model or DEFAULT_MODEL,
+            operating_point=operating_point,
+            age_group=age_group or "",
+            jobs=jobs,
+            quiet=quiet,
+        )
+        raise typer.Exit(0 if whole else 1)
+    for path in paths:
+        if "://" in path:
+            raise LungflagError(f"{path}: a URL needs --engine local and --table FOLDER")
     from lungflag.cli._console import errors
     from lungflag.cli._detect_outputs import Outputs
     from lungflag.cli._detect_tables import Tally
@@ -95,7 +161,7 @@ def detect(
     from lungflag.outputs.table import open_table, to_row
 
     sink = open_table(table) if table else nullcontext(None)
-    inputs = find_inputs(paths, without=(table, overlays, dicom, fhir))
+    inputs = find_inputs(map(Path, paths), without=(table, overlays, dicom, fhir))
     jobs = min(jobs or min(usable_cpus(), 8), len(inputs))
     detector = Detector.load(model or DEFAULT_MODEL, threads=1 if jobs > 1 else None)
     detector.package.operating_point(operating_point)

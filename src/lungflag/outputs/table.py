@@ -13,7 +13,7 @@ from lungflag.errors import LungflagError
 from lungflag.outcome import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
     from typing import TextIO
 
@@ -81,6 +81,13 @@ def to_row(outcome: Outcome) -> Row:
 def to_json(row: Row) -> str:
     """Return the row as one line of strict JSON, without its line end."""
     return json.dumps(row, ensure_ascii=False, allow_nan=False)
+
+
+def arrow_schema(names: Iterable[str] = COLUMNS) -> Any:
+    """Return the `pyarrow.Schema` of a table with these columns of `COLUMNS`."""
+    import pyarrow as pa
+
+    return pa.schema([(name, pa.type_for_alias(COLUMNS[name])) for name in names])
 
 
 def open_table(path: str | Path) -> AbstractContextManager[RowWriter]:
@@ -160,7 +167,7 @@ def _parquet(path: Path) -> Iterator[RowWriter]:
     import pyarrow as pa
     from pyarrow import parquet
 
-    schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in COLUMNS.items()])
+    schema = arrow_schema()
     with _named_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         table: Any = parquet.ParquetWriter(path, schema)
