@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 SETUP = pyproject.toml constraints.txt
+PEERS = .cache/peers
 
 .PHONY: help demo lint check test proof bench frontend clean
 
@@ -11,7 +12,7 @@ help:
 	@echo "make demo   install what the service needs, and see it flag synthetic studies"
 	@echo "make test   install everything, then style, types, layers and every test"
 	@echo "make check  the fast part of it, for every change"
-	@echo "make bench  speed and memory against their targets"
+	@echo "make bench  speed and memory beside other tools (FIGURES=... for some of them)"
 	@echo "make proof  the long form of the property-based tests"
 	@echo "make frontend  rebuild the reading station's pages (node 20 or newer)"
 
@@ -50,8 +51,16 @@ test: lint
 proof: $(VENV)/.full
 	$(BIN)/pytest -q -n 2 --timeout=0 --hypothesis-profile=proof
 
-bench: $(VENV)/.full
-	$(BIN)/python benchmarks/run.py
+# The peers see the torch that is here already; what they bring themselves comes first.
+$(PEERS)/.done: benchmarks/peers.txt | $(VENV)/.full
+	$(PYTHON) -m venv $(PEERS)
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > \
+		"$$($(PEERS)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/torch.pth"
+	$(PEERS)/bin/python -m pip --disable-pip-version-check install --quiet -r benchmarks/peers.txt
+	@touch $@
+
+bench: $(VENV)/.full $(PEERS)/.done
+	$(BIN)/python benchmarks/run.py --peers $(PEERS)/bin/python $(FIGURES)
 
 # The build is committed: only who changes the pages needs node.
 frontend:

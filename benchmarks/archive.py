@@ -34,7 +34,7 @@ def main() -> None:
         pace = min(1.0, link / wished)  # where the link is full, cores wait
         hours = asked.films / (cores * asked.rate * asked.efficiency * pace) / 3600
         print(
-            f"| {nodes} | {cores} | {hours:.1f} | {hours * cores * asked.price:.0f} "
+            f"| {nodes} | {cores} | {hours:.2g} | {hours * cores * asked.price:.2g} "
             f"| {wished * pace:.2f} GB/s | {wished * pace / link:.0%} |"
         )
 

@@ -1,150 +1,131 @@
-"""Speed and memory against their targets, on this machine: `make bench`.
+"""Measure lungflag beside other tools, on this machine: `make bench`, or with FIGURES=jpeg some.
 
-Every target is a ratio measured in one run, or a floor that any two cores of today hold. Exit
-code 1 where one is missed.
+    python benchmarks/run.py --peers .cache/peers/bin/python [FIGURE...]
+
+Every figure is a ratio of two programs that took turns in one session. All of them together write
+docs/benchmarks.md. Exit code 1 where one misses its bar.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
+import argparse
+import platform
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 
-import numpy as np
-import torch
 from rich.console import Console
 from rich.table import Table
 
-from lungflag.data.manifest import Manifest, Row
-from lungflag.detector import Detector
-from lungflag.phantom import make_phantom, write_png
-from lungflag.preprocess import Preprocess
-from lungflag.training.cache import cache_images
-from lungflag.training.datamodule import Batch, RadiographData
-from lungflag.training.lit import PneumoniaClassifier
-from lungflag.training.recipe import Recipe
+from figures import FIGURES, Setting
+from measure import Figure
 
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One figure and the least (or, with `most`, the largest) value that will do."""
-
-    what: str
-    value: float
-    target: float
-    unit: str
-    most: bool = False
-
-    @property
-    def met(self) -> bool:
-        return self.value <= self.target if self.most else self.value >= self.target
-
-
-def films(folder: Path, n: int = 32) -> Manifest:
-    """Write `n` synthetic radiographs."""
-    rows = []
-    for seed in range(n):
-        positive = seed % 2 == 1
-        write_png(make_phantom(seed, pneumonia=positive, size=512), folder / f"{seed}.png")
-        rows.append(Row(folder / f"{seed}.png", "pneumonia" if positive else "normal", f"p{seed}"))
-    return Manifest(tuple(rows))
-
-
-def loader_share(manifest: Manifest, folder: Path, steps: int = 12) -> Measure:
-    """Training images a second with the loader, over those with one batch held in memory."""
-    images = cache_images(manifest, Preprocess(), folder).images * (steps // 2)
-    model = PneumoniaClassifier(Recipe(weights="none", batch_size=16))
-
-    def step(batch: Batch) -> None:
-        with torch.no_grad():
-            grey = batch[0].float() / 255
-            grey, _ = model.augmentation(grey, *model.centring(grey), batch[1])
-        with torch.autocast("cpu", torch.bfloat16):
-            logit = model.network(grey.contiguous(memory_format=torch.channels_last))[0]
-        (logit.float() - batch[1]).square().mean().backward()
-
-    def timed(batches: list[Batch] | None) -> float:
-        source = (
-            batches
-            or RadiographData(
-                images, images, batch_size=16, balance=0.0, seed=1, workers=0
-            ).train_dataloader()
-        )
-        start = time.perf_counter()
-        for batch in source:
-            step(batch)
-        return time.perf_counter() - start
-
-    held = next(
-        iter(
-            RadiographData(
-                images, images, batch_size=16, balance=0.0, seed=1, workers=0
-            ).train_dataloader()
-        )
-    )
-    timed([held] * 3)  # warm up
-    # Alternate, so that a neighbour's load falls on both.
-    alone, loaded = zip(*[(timed([held] * steps), timed(None)) for _ in range(3)], strict=True)
-    return Measure("loader: share of the step-only rate", min(alone) / min(loaded), 0.95, "")
-
-
-def inference_rate(model: str) -> Measure:
-    """Images a second through the graph alone, batches of 16."""
-    detector = Detector.load(model, threads=os.cpu_count())
-    size = detector.package.preprocess.size
-    batch = np.zeros((16, 1, size, size), dtype=np.uint8)
-    detector.infer(batch)
-    start = time.perf_counter()
-    for _ in range(8):
-        detector.infer(batch)
-    return Measure(f"{model}: inference", 8 * 16 / (time.perf_counter() - start), 60, "images/s")
-
-
-# Linux hands a parent's peak memory on to the child that it forks, so that a small process must
-# stand between this one, which holds torch, and the command.
-_BETWEEN = """
-import resource, subprocess, sys, time
-start = time.perf_counter()
-subprocess.run(sys.argv[1:], check=True, capture_output=True)
-print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
-"""
-
-
-def command(folder: Path) -> list[Measure]:
-    """Seconds and peak memory of `lungflag detect` over the films, from start to exit."""
-    detect = [sys.executable, "-m", "lungflag", "detect", str(folder), "--model", "guangzhou"]
-    done = subprocess.run(
-        [sys.executable, "-c", _BETWEEN, *detect], check=True, capture_output=True, text=True
-    )
-    seconds, mebibytes = map(float, done.stdout.split())
-    return [
-        Measure("`lungflag detect` on 32 films", seconds, 20, "s", most=True),
-        Measure("`lungflag detect`: largest memory", mebibytes, 600, "MiB", most=True),
-    ]
+DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "films"
-        folder.mkdir()
-        manifest = films(folder)
-        measures = [
-            inference_rate("guangzhou"),
-            *command(folder),
-            loader_share(manifest, Path(name) / "cache"),
-        ]
-    table = Table("measure", "value", "target", "")
-    for m in measures:
-        sign = "at most" if m.most else "at least"
-        table.add_row(
-            m.what, f"{m.value:.3g} {m.unit}", f"{sign} {m.target:g}", "met" if m.met else "MISSED"
-        )
-    Console().print(table)
-    return 0 if all(m.met for m in measures) else 1
+    """Measure what was asked, print it, and write it down if it was everything."""
+    lines = "\n".join(f"  {name:9} {one.__doc__}" for name, one in FIGURES.items())
+    wanted = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=f"figures:\n{lines}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    wanted.add_argument("figures", nargs="*", choices=[*FIGURES, []], metavar="FIGURE")
+    wanted.add_argument("--peers", required=True, help="the Python that has the peers")
+    wanted.add_argument("--rounds", type=int, default=5, help="how often each takes its turn")
+    asked = wanted.parse_args()
+    console = Console()
+    found: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="lungflag-bench-") as place:
+        for name in asked.figures or FIGURES:
+            folder = Path(place) / name
+            folder.mkdir()
+            with console.status(f"{name}: {FIGURES[name].__doc__}"):
+                for figure in FIGURES[name](Setting(asked.peers, folder, asked.rounds)):
+                    found.append(figure)
+                    console.print(f"{figure.what}, beside {figure.beside}: {_said(figure)}")
+    console.print(_table(found))
+    if not asked.figures:
+        DOCS.write_text(_page(found), encoding="utf-8")
+    return 0 if all(figure.met for figure in found) else 1
+
+
+def _said(figure: Figure) -> str:
+    unit = f" {figure.unit}" if figure.unit else ""
+    spread = f" ({min(figure.ratios):.3g} to {max(figure.ratios):.3g})"
+    return f"{median(figure.ratios):.3g}{unit}{spread if len(figure.ratios) > 1 else ''}"
+
+
+def _bar(figure: Figure) -> str:
+    unit = f" {figure.unit}" if figure.unit else ""
+    return f"{'at most' if figure.most else 'at least'} {figure.bar:g}{unit}"
+
+
+def _table(found: list[Figure]) -> Table:
+    table = Table("figure", "beside", "ratio", "bar", "")
+    for figure in found:
+        verdict = "met" if figure.met else "[bold red]MISSED"
+        table.add_row(figure.what, figure.beside, _said(figure), _bar(figure), verdict)
+    return table
+
+
+def _page(found: list[Figure]) -> str:
+    rows = "\n".join(
+        f"| {one.what} | {one.beside} | {one.seen} | **{_said(one)}** | {_bar(one)} "
+        f"| {'met' if one.met else 'missed'} |"
+        for one in found
+    )
+    notes = "\n".join(f"- {note}" for note in dict.fromkeys(one.note for one in found) if note)
+    return f"""# Benchmarks
+
+`make bench` measures this page and writes it. Programs that are compared take turns in one session
+on the same files; a ratio is the median over the rounds, with the smallest and the largest. Peers
+have random weights: nothing here says how well they judge. Where a bar is missed,
+[speed.md](speed.md) says what binds.
+
+{_machine()}
+
+| figure | beside | ours and theirs (medians) | ratio | bar | |
+|---|---|---|---|---|---|
+{rows}
+
+{notes}
+
+The station under load, the viewer and the service have benchmarks of their own:
+`benchmarks/station.py`, `viewer.py`, `service.py`; their figures stand in
+[monitoring.md](monitoring.md), [reading-station.md](reading-station.md) and
+[service.md](service.md).
+
+A new figure is one function of `benchmarks/figures.py`; a new peer is one program in
+`benchmarks/contestants/`, which works a round for every line that it reads.
+"""
+
+
+def _machine() -> str:
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    memory = int(Path("/proc/meminfo").read_text().split()[1]) / 2**20
+    cores = sum(
+        line.startswith("processor") for line in Path("/proc/cpuinfo").read_text().splitlines()
+    )
+    tools = ", ".join(
+        f"{name} {version(name)}" for name in ("onnxruntime", "pillow", "pydicom", "torch", "ray")
+    )
+    peers = (Path(__file__).with_name("peers.txt")).read_text().split("\n")[1:]
+    return (
+        f"Measured on {model}, {cores} virtual cores, {memory:.0f} GiB, {platform.system()} "
+        f"{platform.machine()}, Python {platform.python_version()}, {tools}; peers: "
+        f"{', '.join(filter(None, peers)).replace('==', ' ')}."
+    )
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def archive(folder: Path, count: int) -> Path:
     return folder
 
 
-def start(*arguments: object, model: Path, **environment: str) -> subprocess.Popen[str]:
+def start(*arguments: object, model: Path | str, **environment: str) -> subprocess.Popen[str]:
     """Start `lungflag detect` in a process group of its own."""
     command = [sys.executable, "-m", "lungflag", "detect", *map(str, arguments)]
     return subprocess.Popen(

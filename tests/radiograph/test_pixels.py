@@ -51,3 +51,12 @@ def test_a_slight_tint_everywhere_and_strong_colour_in_few_places_are_tolerated(
 def test_colour_is_refused() -> None:
     with pytest.raises(NotARadiographError, match=r"^film: is a colour image: 12% of its pixels"):
         grey_levels("film", coloured(COLOURED + 0.02, CHROMA + 0.02), 255)
+
+
+@pytest.mark.parametrize("bits", range(8, 17))
+def test_levels_are_rounded_once(bits: int) -> None:
+    """Each level becomes the number of 32 bits that is nearest to its share of the whole."""
+    whole = 2**bits - 1
+    levels = np.arange(whole + 1, dtype=np.uint8 if bits == 8 else np.uint16)
+    exact = (np.arange(whole + 1) / whole).astype(np.float32)
+    assert np.array_equal(scaled(levels, whole), exact)

@@ -7,6 +7,7 @@ from io import BytesIO
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+import numpy as np
 from pydicom import dcmread, uid
 from pydicom.multival import MultiValue
 
@@ -21,7 +22,6 @@ from lungflag.radiograph.pixels import as_16_bits, check_size, grey_levels, scal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
     from pydicom import Dataset
 
@@ -98,7 +98,8 @@ def read_dataset(
         bits = stored_bits(name, ds, syntax)
         with guarded(name, "its grey scale cannot be applied"):
             table = brightness(ds, little_endian=syntax.is_little_endian)
-        pixels = Stored.of(ds).by_bits(table)[bits]
+        # "wrap" keeps numpy from a copy of the indices: none is outside, they have Bits Stored.
+        pixels = np.take(Stored.of(ds).by_bits(table), bits, mode="wrap")
     return pixels, name, header
 
 

@@ -50,8 +50,7 @@ def check_size(name: str, rows: int, columns: int) -> None:
 
 def scaled(levels: NDArray[np.unsignedinteger], maximum: int) -> NDArray[np.float32]:
     """Return grey levels 0 to `maximum` as 0 to 1, in the same shape."""
-    unit: NDArray[np.float32] = (np.arange(maximum + 1) / maximum).astype(np.float32)
-    pixels: NDArray[np.float32] = unit[levels]
+    pixels: NDArray[np.float32] = np.divide(levels, np.float32(maximum), dtype=np.float32)
     return pixels
 
 

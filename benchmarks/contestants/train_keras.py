@@ -1,0 +1,28 @@
+"""Keras's fit: an epoch of MobileNetV2 on the same images, with its own loader, unaugmented."""
+
+import sys
+
+import keras
+from turns import take_turns
+
+
+def main(folder: str) -> None:
+    base = keras.applications.MobileNetV2(
+        input_shape=(224, 224, 3), include_top=False, weights=None, pooling="avg"
+    )
+    model = keras.Sequential([base, keras.layers.Dense(1)])
+    model.compile(keras.optimizers.AdamW(1e-3), keras.losses.BinaryCrossentropy(from_logits=True))
+    images = keras.utils.image_dataset_from_directory(
+        folder, label_mode="binary", image_size=(224, 224), batch_size=32, verbose=False
+    )
+    count = len(images.file_paths)
+    ready = images.map(lambda x, y: (keras.applications.mobilenet_v2.preprocess_input(x), y))
+
+    def work() -> int:
+        model.fit(ready, epochs=1, verbose=0)
+        return count
+
+    take_turns(work)
+
+
+main(sys.argv[1])
