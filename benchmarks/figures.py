@@ -139,7 +139,7 @@ def _pace(setting: Setting, archive: Path, engine: str, number: int) -> float:
 
 def training(setting: Setting) -> Iterator[Figure]:
     """Train MobileNetV2 at 224 beside Keras and a plain loop."""
-    images = labelled(setting.folder / "labelled", 336, 336)
+    images = labelled(setting.folder / "labelled", 144, 144)
     ours, keras, plain = rates(
         [
             (HERE, "train_lungflag.py", images),
