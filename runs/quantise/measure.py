@@ -125,7 +125,9 @@ def accuracy(
             np.concatenate([_value(name, cases, part) for part in _parts(weights)])
             for cases in both
         ]
-        series = zip(("32 bits", "int8", "int8 less 32 bits"), (*values, values[1] - values[0]))
+        series = zip(
+            ("32 bits", "int8", "int8 less 32 bits"), (*values, values[1] - values[0]), strict=True
+        )
         for label, drawn in series:
             low, high = np.nanpercentile(drawn[1:], (2.5, 97.5))
             found[f"{name}, {label}"] = [float(drawn[0]), float(low), float(high)]
