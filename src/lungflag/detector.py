@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from lungflag._session import one_line, open_session
+from lungflag._session import one_line, open_session, provider
 from lungflag.calibration import AGE_GROUPS
 from lungflag.errors import InputError, NotARadiographError, PackageFormatError, QualityError
 from lungflag.outcome import Finding, Rejection
@@ -51,7 +51,7 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detector:
-    """A model package ready to judge radiographs on the CPU. Safe to share between threads.
+    """A model package ready to judge radiographs. Safe to share between threads.
 
     Attributes
     ----------
@@ -104,6 +104,11 @@ class Detector:
         detector = cls(package, session, gate)
         detector._try_out(folder / GRAPH)
         return detector
+
+    @property
+    def provider(self) -> str:
+        """What runs the graph: ``CUDA`` where it is there and loads, else ``CPU``."""
+        return provider(self.session)
 
     def infer(
         self, batch: NDArray[np.uint8]

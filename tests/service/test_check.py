@@ -60,6 +60,7 @@ def test_a_fresh_folder_without_configuration_is_fine(settings: Settings) -> Non
     ]
     assert found["ledger"].found == "not made yet: the first start makes it"
     assert found["model"].found.startswith("phantom 1.1.0, judges (a synthetic film in ")
+    assert found["model"].found.endswith((" s on the CPU)", " s on the CUDA)"))
     assert line_of(settings, "ledger", create=True).found.startswith("0 judged")
 
 

@@ -209,7 +209,7 @@ def _try_model(settings: Settings, package: ModelPackage) -> str:
             judge.kill()
     if reply.error:
         raise LungflagError(f"a synthetic film cannot be judged: {reply.error}")
-    took = f"a synthetic film in {reply.outcome['seconds']:.2f} s"
+    took = f"a synthetic film in {reply.outcome['seconds']:.2f} s on the {judge.provider}"
     return f"{took}, rejected as {reply.outcome['code']}" if "code" in reply.outcome else took
 
 

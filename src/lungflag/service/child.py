@@ -74,7 +74,8 @@ def main() -> int:
         except Exception as error:
             _say(replies, {"failed": f"{type(error).__name__}: {one_line(error)}"})
             return 2
-        _say(replies, {"name": detector.package.name, "version": detector.package.version})
+        package, runs_on = detector.package, detector.provider
+        _say(replies, {"name": package.name, "version": package.version, "provider": runs_on})
         for line in sys.stdin:
             task = Task(**json.loads(line))
             _say(replies, asdict(carry_out(task, detector, setup.operating_point or None)))

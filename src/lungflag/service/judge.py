@@ -50,12 +50,18 @@ class Judge:
         The package that it must turn out to be.
     seconds : float
         Time for one task.
+
+    Attributes
+    ----------
+    provider : str
+        What runs the network, ``CUDA`` or ``CPU``, once a child has started.
     """
 
     def __init__(self, setup: Setup, *, name: str, version: str, seconds: float) -> None:
         self._setup = setup
         self._expected = {"name": name, "version": version}
         self._seconds = seconds
+        self.provider = ""
         self._child: Killable | None = None
         self._begun: deque[Task] = deque()
 
@@ -77,7 +83,8 @@ class Judge:
         self._child = child = Killable("lungflag.service.child", asdict(self._setup))
         child.allow(STARTUP_SECONDS)
         line = child.line(lambda: None)
-        if line == self._expected:
+        if line is not None and line.items() >= self._expected.items():
+            self.provider = line["provider"]
             return
         reason = "the package was replaced while the worker ran"
         if line is None:
