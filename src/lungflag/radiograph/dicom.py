@@ -7,7 +7,6 @@ from io import BytesIO
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import numpy as np
 from pydicom import dcmread, uid
 from pydicom.multival import MultiValue
 
@@ -22,6 +21,7 @@ from lungflag.radiograph.pixels import as_16_bits, check_size, grey_levels, scal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
     from numpy.typing import NDArray
     from pydicom import Dataset
 
@@ -98,8 +98,7 @@ def read_dataset(
         bits = stored_bits(name, ds, syntax)
         with guarded(name, "its grey scale cannot be applied"):
             table = brightness(ds, little_endian=syntax.is_little_endian)
-        # "wrap" keeps numpy from a copy of the indices: none is outside, they have Bits Stored.
-        pixels = np.take(Stored.of(ds).by_bits(table), bits, mode="wrap")
+        pixels = Stored.of(ds).seen(table, bits)
     return pixels, name, header
 
 
@@ -132,7 +131,7 @@ def read_levels(
     bits = stored_bits(name, ds, syntax)
     with guarded(name, "its grey scale cannot be applied"):
         scale = levels(ds, little_endian=syntax.is_little_endian)
-    seen = Stored.of(ds).by_bits(scale.table)[bits]
+    seen = Stored.of(ds).seen(scale.table, bits)
     if scale.center is None or scale.width is None:
         return seen, None, spacing
     return seen, (scale.center, scale.width), spacing

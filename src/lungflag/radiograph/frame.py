@@ -54,7 +54,7 @@ def transfer_syntax(ds: Dataset) -> uid.UID:
 def stored_bits(name: str, ds: Dataset, syntax: uid.UID) -> NDArray[np.unsignedinteger]:
     """Return the Bits Stored of every pixel of a grey frame, shape (rows, columns).
 
-    As they are stored: of signed values, the two's complement. `Stored.by_bits` makes tables fit.
+    As they are stored: of signed values, the two's complement. `Stored.seen` takes them.
 
     Raises
     ------
@@ -65,8 +65,8 @@ def stored_bits(name: str, ds: Dataset, syntax: uid.UID) -> NDArray[np.unsignedi
     with guarded(name, "its pixel data do not fit its header"):
         values = decoded.reshape(int(ds.Rows), int(ds.Columns))
         whole = values.view(f"{values.dtype.str[0]}u{values.itemsize}")
-    bits = int(ds.BitsStored)
-    return whole if bits == 8 * whole.itemsize else whole & whole.dtype.type(2**bits - 1)
+    highest = whole.dtype.type(2 ** int(ds.BitsStored) - 1)
+    return whole if whole.max() <= highest else whole & highest
 
 
 def colour_levels(

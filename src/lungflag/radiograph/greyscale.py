@@ -10,13 +10,18 @@ Modality LUTs of 8 and 16 bits alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydicom import Dataset
+
+
+Level = TypeVar("Level", np.float32, np.uint16)
+
+_ROWS = 32
 
 
 class Stored(NamedTuple):
@@ -33,12 +38,30 @@ class Stored(NamedTuple):
             return cls(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
         return cls(0, 2**bits - 1)
 
-    def by_bits(self, table: NDArray[Any]) -> NDArray[Any]:
-        """Return a table of every value, from the lowest on, in the order of the stored bits.
+    def seen(self, table: NDArray[Level], bits: NDArray[np.unsignedinteger]) -> NDArray[Level]:
+        """Return what a table says of every pixel.
 
-        Negative values are stored as two's complement: after the positive ones.
+        Parameters
+        ----------
+        table : NDArray
+            An entry for every value that can be stored, from the lowest to the highest.
+        bits : NDArray[np.unsignedinteger]
+            Bits Stored of every pixel, shape (rows, columns): of negative values the two's
+            complement, which comes after the positive ones.
+
+        Returns
+        -------
+        NDArray
+            Shape (rows, columns), of the table's type.
         """
-        return np.roll(table, self.lowest)
+        by_bits = np.roll(table, self.lowest)
+        pixels = np.empty(bits.shape, table.dtype)
+        # Some rows at a time, for numpy widens indices to 64 bits. No index is outside, and "wrap"
+        # saves another copy of them.
+        for start in range(0, len(bits), _ROWS):
+            rows = slice(start, start + _ROWS)
+            np.take(by_bits, bits[rows], out=pixels[rows], mode="wrap")
+        return pixels
 
 
 def brightness(ds: Dataset, *, little_endian: bool = True) -> NDArray[np.float32]:

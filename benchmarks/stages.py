@@ -1,6 +1,6 @@
-"""Where the time of one film goes, from its file to its Outcome: the table and picture of docs/speed.md.
+"""Where the time of a film goes, from its file to its Outcome: docs/speed.md's table and picture.
 
-    python benchmarks/profile.py [--films 40]
+    python benchmarks/stages.py [--films 40]
 
 The stages are timed from outside, in one thread, each without what it calls. The films a second
 beside them are measured before, without any timing.
@@ -133,24 +133,25 @@ def draw(found: dict[str, Counter[str]]) -> None:
     mpl.use("agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(10, 4.6), layout="constrained")
-    for row, (name, spent) in enumerate(found.items()):
-        left = 0.0
+    figure, axes = plt.subplots(figsize=(10, 4.4), layout="constrained")
+    for row, spent in enumerate(found.values()):
+        left, whole = 0.0, spent.total()
         for stage, colour in STAGES.items():
-            width = spent[stage]
+            width = 100 * spent[stage] / whole
             axes.barh(row, width, left=left, color=colour, edgecolor="white", linewidth=0.6)
-            if width > 0.9:
+            if width > 3.5:
                 dark = colour in {"#000000", "#0072B2", "#D55E00", "#009E73"}
                 axes.text(
-                    left + width / 2, row, f"{width:.1f}", ha="center", va="center",
-                    fontsize=8, color="white" if dark else "black",
+                    left + width / 2, row, f"{spent[stage]:.1f}", ha="center", va="center",
+                    fontsize=9, color="white" if dark else "black",
                 )  # fmt: skip
             left += width
-        axes.text(left + 0.3, row, f"{left:.1f} ms", va="center", fontsize=9)
+        axes.text(101, row, f"{whole:.1f} ms", va="center", fontsize=10)
     axes.set_yticks(range(len(found)), list(found))
     axes.invert_yaxis()
-    axes.set_xlabel("milliseconds a film, one thread")
-    axes.margins(x=0.08)
+    axes.set_xlim(0, 110)
+    axes.set_xticks(range(0, 101, 20))
+    axes.set_xlabel("share of a film's time in percent, one thread; figures are milliseconds")
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
     handles = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in STAGES.values()]
