@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from films import dicoms, jpegs, labelled
+from inputs import dicoms, jpegs, labelled
 from measure import CONTESTANTS, Figure, linked, medians, over, peak_memory_of, rates, seconds_of
 
 if TYPE_CHECKING:

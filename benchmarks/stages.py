@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image
 from pydicom import uid
 
-from films import jpegs
+from inputs import jpegs
 from lungflag.detector import Detector
 from lungflag.outcome import Finding
 from lungflag.outputs.overlay import draw_overlay
