@@ -19,7 +19,7 @@ def jpegs(folder: Path, count: int) -> list[Path]:
     """Return `count` full-resolution JPEG files, both classes alike."""
     real = sorted((DATA / "originals").rglob("*.jp*g"))
     if real:
-        return real[:: len(real) // count][:count]
+        return real[:: max(1, len(real) // count)][:count]
     folder.mkdir(exist_ok=True)
     for seed in range(min(_PHANTOMS, count)):
         pixels = make_phantom(seed, pneumonia=bool(seed % 2), size=_SIDE).pixels

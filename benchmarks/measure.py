@@ -62,11 +62,13 @@ class Contestant:
     """A program of `contestants/` that works a round whenever it is told to."""
 
     def __init__(self, python: str, program: str, *arguments: object) -> None:
+        # A pipe that nobody reads would fill and block.
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._process = subprocess.Popen(
             [python, str(CONTESTANTS / program), *map(str, arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._said,
             text=True,
             env={**os.environ, **QUIET},
         )
@@ -84,11 +86,13 @@ class Contestant:
         for line in self._process.stdout:
             if not word or line.strip() == word:
                 return line
-        _, error = self._process.communicate()
-        raise SystemExit(f"{self._process.args}: ended\n{error[-2000:]}")
+        self._process.wait()
+        self._said.seek(0)
+        raise SystemExit(f"{self._process.args}: ended\n{self._said.read()[-2000:]}")
 
     def end(self) -> None:
         self._process.communicate()
+        self._said.close()
 
 
 def rates(contestants: Sequence[tuple[object, ...]], rounds: int) -> list[tuple[float, ...]]:

@@ -3,6 +3,7 @@
 import sys
 
 import keras
+from steady import steady
 from turns import take_turns
 
 
@@ -11,8 +12,9 @@ def main(folder: str) -> None:
     films = keras.utils.image_dataset_from_directory(
         folder, labels=None, image_size=(224, 224), batch_size=32, shuffle=False, verbose=False
     ).map(keras.applications.xception.preprocess_input)
+    steadily = films.with_options(steady())
 
-    take_turns(lambda: len(model.predict(films, verbose=0)))
+    take_turns(lambda: len(model.predict(steadily, verbose=0)))
 
 
 main(sys.argv[1])

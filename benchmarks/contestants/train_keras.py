@@ -3,6 +3,7 @@
 import sys
 
 import keras
+from steady import steady
 from turns import take_turns
 
 
@@ -16,7 +17,8 @@ def main(folder: str) -> None:
         folder, label_mode="binary", image_size=(224, 224), batch_size=32, verbose=False
     )
     count = len(images.file_paths)
-    ready = images.map(lambda x, y: (keras.applications.mobilenet_v2.preprocess_input(x), y))
+    scaled = images.map(lambda x, y: (keras.applications.mobilenet_v2.preprocess_input(x), y))
+    ready = scaled.with_options(steady())
 
     def work() -> int:
         model.fit(ready, epochs=1, verbose=0)
