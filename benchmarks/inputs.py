@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 from pydicom.uid import generate_uid
 
 from lungflag.phantom import make_phantom, to_dicom
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 _SIDE = 1363  # of a square with as many pixels as the real films have on average
@@ -33,15 +37,20 @@ def dicoms(films: list[Path], folder: Path) -> Path:
     """Write films as uncompressed DX objects of 12 bits with a window; return their folder."""
     folder.mkdir()
     for number, path in enumerate(films):
-        with Image.open(path) as image:
-            grey = np.array(image.convert("L"), dtype="<u2")
-        ds = to_dicom(make_phantom(number % 4, pneumonia=False, size=64))
-        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-        ds.Rows, ds.Columns = grey.shape
-        ds.PixelData = (grey * 16 + grey // 16).tobytes()
-        ds.PhotometricInterpretation, ds.PresentationLUTShape = "MONOCHROME2", "IDENTITY"
-        ds.save_as(folder / f"{number:04d}.dcm", enforce_file_format=True)
+        dx(path).save_as(folder / f"{number:04d}.dcm", enforce_file_format=True)
     return folder
+
+
+def dx(film: Path) -> Dataset:
+    """Return a film as an uncompressed DX object of 12 bits with a window."""
+    with Image.open(film) as image:
+        grey = np.array(image.convert("L"), dtype="<u2")
+    ds = to_dicom(make_phantom(1, pneumonia=False, size=64))
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    ds.Rows, ds.Columns = grey.shape
+    ds.PixelData = (grey * 16 + grey // 16).tobytes()
+    ds.PhotometricInterpretation, ds.PresentationLUTShape = "MONOCHROME2", "IDENTITY"
+    return ds
 
 
 def labelled(folder: Path, normal: int, pneumonia: int) -> Path:

@@ -19,15 +19,13 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
-import numpy as np
 from PIL import Image
 from pydicom import uid
 
-from inputs import jpegs
+from inputs import dx, jpegs
 from lungflag.detector import Detector
 from lungflag.outcome import Finding
 from lungflag.outputs.overlay import draw_overlay
-from lungflag.phantom import make_phantom, to_dicom
 from lungflag.preprocess import Preprocess
 from lungflag.quality.gate import QualityGate
 
@@ -95,17 +93,12 @@ def formats(films: list[Path], folder: Path) -> dict[str, list[Path]]:
         "DICOM, JPEG 2000 lossless": uid.JPEG2000Lossless,
     }
     for number, path in enumerate(films):
-        with Image.open(path) as image:
-            grey = image.convert("L")
         png = folder / f"{number}.png"
-        grey.save(png)
+        with Image.open(path) as image:
+            image.convert("L").save(png)
         found.setdefault("PNG", []).append(png)
-        levels = np.array(grey, dtype="<u2")
         for name, syntax in syntaxes.items():
-            ds = to_dicom(make_phantom(1, pneumonia=False, size=64))
-            ds.Rows, ds.Columns = levels.shape
-            ds.PhotometricInterpretation, ds.PresentationLUTShape = "MONOCHROME2", "IDENTITY"
-            ds.PixelData = (levels * 16 + levels // 16).tobytes()
+            ds = dx(path)
             if syntax:
                 ds.compress(syntax)
             target = folder / f"{number}-{syntax or 'native'}.dcm"

@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import httpx2
-import numpy as np
 import pytest
-from PIL import Image
 
 from lungflag.detector import Detector
 from lungflag.outcome import Finding
@@ -17,6 +15,7 @@ from lungflag.station.accounts.keys import add_key
 from tests.bulk.archives import rows, start
 from tests.radiograph.objects import content, dx
 from tests.service.dcmtk import call
+from tests.service.films import real_pixels
 from tests.service.service import serving
 from tests.service.waiting import until
 
@@ -86,10 +85,8 @@ def test_plain_detect_and_both_bulk_engines(
         assert in_table(tmp_path / name) == said, name
 
 
-def test_the_service_and_the_station(
-    originals: Path, said: dict[str, Said], tmp_path: Path
-) -> None:
-    films = dicom_films(sorted(originals.rglob("*.jp*g"))[::4], tmp_path)
+def test_the_service_and_the_station(shared: Path, said: dict[str, Said], tmp_path: Path) -> None:
+    films = dicom_films(shared, tmp_path)
     with serving(tmp_path / "service", model=MODEL, requests_a_minute=100_000) as one:
         assert uploaded(one, said) == said
         assert call("storescu", one.port, *films.values()) == ""
@@ -105,14 +102,12 @@ def test_the_service_and_the_station(
         ), path
 
 
-def dicom_films(originals: Iterable[Path], folder: Path) -> dict[str, Path]:
-    """Write the films as DX objects of 12 bits; return their paths by SOP Instance UID."""
+def dicom_films(shared: Path, folder: Path) -> dict[str, Path]:
+    """Write every fourth film as a DX object of 12 bits; return paths by SOP Instance UID."""
     found = {}
-    for number, path in enumerate(originals):
-        with Image.open(path) as image:
-            grey = np.array(image.convert("L"), dtype=np.uint16)
-        film = dx(grey * 16 + grey // 16, 12, ViewPosition="PA")
-        found[str(film.SOPInstanceUID)] = folder / f"{number}.dcm"
+    for index in range(0, 200, 4):
+        film = dx(real_pixels(shared, index), 12, ViewPosition="PA")
+        found[str(film.SOPInstanceUID)] = folder / f"{index}.dcm"
         found[str(film.SOPInstanceUID)].write_bytes(content(film))
     return found
 

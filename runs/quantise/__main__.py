@@ -43,27 +43,26 @@ def main() -> None:
     parser.add_argument("originals", type=Path)
     parser.add_argument("phantoms", type=Path)
     parser.add_argument("--out", type=Path, default=Path("out/quantise"))
-    parser.add_argument("--cache", type=Path, default=Path("out/quantise"))
     asked = parser.parse_args()
     package = ModelPackage.read(find_package("guangzhou"))
+    asked.out.mkdir(parents=True, exist_ok=True)
     rows = list(Manifest.read(asked.manifest))
-    films = squares(package, [row.path for row in rows], asked.cache / "films.npz")
+    films = squares(package, [row.path for row in rows], asked.out / "films.npy")
     split = np.array([row.split for row in rows])
     drawn = np.random.default_rng(0).permutation(np.flatnonzero(split == "train"))
     tune = np.flatnonzero(split == "tune")
-    asked.out.mkdir(parents=True, exist_ok=True)
 
     figures = {}
     graph = prepared(package.graph_bytes())
     running = {"32 bits": measure.session(package.graph_bytes())}
     for recipe in RECIPES:
-        some = films.detector[drawn[: _FILMS[recipe.calibrator]]]
+        some = films[drawn[: _FILMS[recipe.calibrator]]]
         made = quantised(graph, some, recipe, asked.out / "ranges")
         running[recipe.name] = measure.session(made)
-    took = measure.latencies(running, films.detector[tune])
-    ours = measure.answers(running["32 bits"], films.detector[tune])
+    took = measure.latencies(running, films[tune])
+    ours = measure.answers(running["32 bits"], films[tune])
     for name, one in running.items():
-        theirs = measure.answers(one, films.detector[tune])
+        theirs = measure.answers(one, films[tune])
         ms, ratio = took[name]
         figures[name] = {
             "ms": ms, "ratio": ratio, **measure.agreement(package, ours, theirs)
@@ -79,14 +78,14 @@ def main() -> None:
         np.unique([str(row.patient_key) for row in rows], return_inverse=True)[1],
     )
     sets = {
-        "guangzhou": films.detector[guangzhou],
-        "tune": films.detector[tune],
+        "guangzhou": films[guangzhou],
+        "tune": films[tune],
         "originals": squares(
-            package, sorted(asked.originals.glob("*/*.jpeg")), asked.cache / "originals.npz"
-        ).detector,
+            package, sorted(asked.originals.glob("*/*.jpeg")), asked.out / "originals.npy"
+        ),
         "phantoms": squares(
-            package, sorted(asked.phantoms.glob("phantom-*")), asked.cache / "phantoms.npz"
-        ).detector,
+            package, sorted(asked.phantoms.glob("phantom-*")), asked.out / "phantoms.npy"
+        ),
     }
     for which, some in sets.items():
         ours = measure.answers(running["32 bits"], some)

@@ -30,13 +30,11 @@ class Truth:
     patient: NDArray[np.intp]
 
 
-def session(graph: bytes, **options: Any) -> Any:
-    """Return a session of one thread, as `detect_many` uses it, with other options where given."""
+def session(graph: bytes) -> Any:
+    """Return a session of one thread, as `detect_many` uses it."""
     how = onnxruntime.SessionOptions()
     how.intra_op_num_threads = how.inter_op_num_threads = 1
     how.log_severity_level = 4
-    for name, value in options.items():
-        setattr(how, name, value)
     return onnxruntime.InferenceSession(graph, how, providers=["CPUExecutionProvider"])
 
 

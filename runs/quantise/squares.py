@@ -1,14 +1,12 @@
-"""Read each film once: the squares of both graphs, kept as bytes."""
+"""Read each film once: the squares that the detector sees, kept as bytes."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lungflag.preprocess import Preprocess
 from lungflag.radiograph import read_radiograph
 
 if TYPE_CHECKING:
@@ -20,36 +18,20 @@ if TYPE_CHECKING:
     from lungflag.package import ModelPackage
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Squares:
-    """What the detector and the gate see of some films, each uint8 (n, 1, side, side)."""
+def squares(package: ModelPackage, paths: Sequence[Path], cache: Path) -> NDArray[np.uint8]:
+    """Return the squares of `paths`, (n, 1, side, side), from the file `cache` where it is there.
 
-    detector: NDArray[np.uint8]
-    gate: NDArray[np.uint8]
-
-    def __getitem__(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Squares:
-        return Squares(self.detector[rows], self.gate[rows])
-
-
-def squares(package: ModelPackage, paths: Sequence[Path], cache: Path) -> Squares:
-    """Return the squares of `paths`, from the file `cache` where it is there."""
+    Read as detection reads, at reduced scale.
+    """
     if cache.exists():
-        with np.load(cache) as kept:
-            return Squares(kept["detector"], kept["gate"])
-    how, gate = package.preprocess, package.gate
-    assert gate is not None
-    smaller = Preprocess(gate.size, gate.low, gate.high)
+        kept: NDArray[np.uint8] = np.load(cache)
+        return kept
+    how = package.preprocess
 
-    def both(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        pixels = read_radiograph(path, minimum_side=how.working_side).pixels
-        small = how.reduced(pixels)
-        return how(small), smaller(small)
+    def square(path: Path) -> NDArray[np.uint8]:
+        return how(read_radiograph(path, minimum_side=how.working_side).pixels)
 
     with ThreadPoolExecutor(2) as pool:
-        made = list(pool.map(both, paths))
-    found = Squares(
-        np.stack([a for a, _ in made])[:, None], np.stack([b for _, b in made])[:, None]
-    )
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(cache, detector=found.detector, gate=found.gate)
+        found = np.stack(list(pool.map(square, paths)))[:, None]
+    np.save(cache, found)
     return found

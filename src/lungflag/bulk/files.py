@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from lungflag._disk import flush
 from lungflag.errors import BulkError
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ def written_whole(path: Path) -> Iterator[Path]:
     fresh = path.with_name(f"{_FRESH}{path.name}")
     try:
         yield fresh
-        _sync(fresh)
+        flush(fresh)
         fresh.replace(path)
-        _sync(path.parent)
+        flush(path.parent)
     except OSError as error:
         raise BulkError(f"{path}: cannot be written ({error.strerror or error})") from error
 
@@ -38,11 +38,3 @@ def sweep(folder: Path) -> None:
     """Remove what a killed run was writing."""
     for fresh in folder.glob(f"{_FRESH}*"):
         fresh.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -7,10 +7,11 @@ write to the same folder.
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from lungflag._disk import flush
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,12 +70,3 @@ def discard(folder: Path) -> None:
         folder.parent.rmdir()
     except OSError:  # another attempt's results are there, or none ever were
         return
-
-
-def flush(path: Path) -> None:
-    """Return when a file or folder is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

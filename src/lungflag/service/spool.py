@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from lungflag._disk import flush
 from lungflag.errors import ConfigurationError, ServiceError, SpoolFullError
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class Spool:
             target = self._objects / digest[:2] / f"{digest}.dcm"
             with self._locked(LOCK_SH):
                 scratch.replace(target)
-                _fsync_folder(target.parent)
+                flush(target.parent)
         except OSError as error:
             if error.errno in _FULL:
                 raise SpoolFullError(f"no room on the disk: {error.strerror}") from error
@@ -153,7 +154,7 @@ class Spool:
         for byte in range(256):
             (self._objects / f"{byte:02x}").mkdir(exist_ok=True)
         for made in (self._objects, self.folder, self.folder.absolute().parent):
-            _fsync_folder(made)
+            flush(made)
 
     def _clean(self) -> None:
         """Remove what dead processes were writing."""
@@ -192,11 +193,3 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
+from lungflag._disk import flush
 from lungflag.detector import usable_cpus
 from lungflag.errors import LedgerError, PackageError, SpoolFullError
 from lungflag.package import ModelPackage, find_package
@@ -18,7 +19,7 @@ from lungflag.service.amending import Amender, known
 from lungflag.service.audit import Audit
 from lungflag.service.judge import ChildLostError, Judge
 from lungflag.service.ledger import NewDelivery, OutcomeRecord
-from lungflag.service.results import NAMES, discard, flush, keep_only, publish
+from lungflag.service.results import NAMES, discard, keep_only, publish
 from lungflag.service.tasks import Setup, Task
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lungflag._disk import flush
 from lungflag.service.deliver.answer import DELIVERED, Answer, State
-from lungflag.service.results import NAMES, flush
+from lungflag.service.results import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
