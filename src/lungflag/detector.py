@@ -22,6 +22,7 @@ from lungflag.preprocess import Preprocess
 from lungflag.quality import header as headers
 from lungflag.quality.gate import QualityGate
 from lungflag.radiograph import read_radiograph
+from lungflag.reference import grey_statistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -298,6 +299,7 @@ class Detector:
             radiograph.header, self.package.validated, age=age, asked=asked.age_group
         )
         probability = self.package.calibration(float(logit[0]))
+        grey_mean, grey_std = grey_statistics(square)
         return Finding(
             source=radiograph.source,
             probability=probability,
@@ -311,6 +313,8 @@ class Detector:
             embedding=embedding[0],
             age_group=group,
             marks=looks + said,
+            grey_mean=grey_mean,
+            grey_std=grey_std,
         )
 
     def _pass_gate(self, radiograph: Radiograph, small: NDArray[np.float32]) -> tuple[str, ...]:

@@ -57,6 +57,9 @@ class Finding:
     marks : tuple[str, ...]
         What a reader must know beside the result, a line each: ``outside validated use: ...``, or
         ``contradiction: ...`` between header, request and picture.
+    grey_mean, grey_std : float or None
+        Of the greys that the network saw, 0 black to 1 white, for the measures of drift; see
+        `lungflag.reference.grey_statistics`. None where they are not known.
     """
 
     source: str
@@ -71,6 +74,8 @@ class Finding:
     embedding: NDArray[np.float32]
     age_group: str = ""
     marks: tuple[str, ...] = ()
+    grey_mean: float | None = None
+    grey_std: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import log
 from typing import TYPE_CHECKING
 
@@ -10,27 +9,20 @@ import numpy as np
 
 from lungflag.errors import ManifestError
 from lungflag.outcome import Finding
-from lungflag.reference import MOST, Reference, grey_statistics, shorten
+from lungflag.reference import MOST, Reference, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from lungflag.calibration import Calibration
     from lungflag.data.manifest import Manifest, Row
     from lungflag.detector import Detector
     from lungflag.outcome import Outcome
-    from lungflag.radiograph import Radiograph
 
 FEWEST = 100
 """Films below which a reference says too little."""
 
 _SURE = 1e-12  # beyond it a probability no longer tells its logit
-
-
-@dataclass(frozen=True, slots=True)
-class _Film:
-    logit: float
-    grey: tuple[float, float]
-    embedding: np.ndarray[tuple[int], np.dtype[np.float32]]
 
 
 def make_reference(
@@ -70,32 +62,20 @@ def make_reference(
         If fewer than `FEWEST` films could be judged.
     """
     rows = one_a_patient(manifest, most, seed)
-    films: dict[str, _Film] = {}
-    package = detector.package
-
-    def keep(radiograph: Radiograph, finding: Finding) -> None:
-        square = package.preprocess(radiograph.pixels)
-        likely = min(max(finding.probability, _SURE), 1 - _SURE)
-        logit = (log(likely / (1 - likely)) - package.calibration.intercept) / (
-            package.calibration.slope
-        )
-        films[finding.source] = _Film(logit, grey_statistics(square), finding.embedding)
-
     outcomes: list[Outcome] = []
-    for outcome in detector.detect_many([row.path for row in rows], jobs=jobs, on_finding=keep):
+    for outcome in detector.detect_many([row.path for row in rows], jobs=jobs):
         outcomes.append(outcome)
         advance()
-    kept = [films[one.source] for one in outcomes if isinstance(one, Finding)]
+    kept = [one for one in outcomes if isinstance(one, Finding)]
     if len(kept) < FEWEST:
         raise ManifestError(
             f"a reference needs {FEWEST} films of different patients; {len(kept)} could be judged"
         )
-    embeddings = np.stack([film.embedding for film in kept])
-    grey = np.array([film.grey for film in kept], np.float32)
+    embeddings = np.stack([one.embedding for one in kept])
     return Reference(
-        logit=np.array([film.logit for film in kept], np.float32),
-        grey_mean=grey[:, 0],
-        grey_std=grey[:, 1],
+        logit=np.array([_logit(one, detector.package.calibration) for one in kept], np.float32),
+        grey_mean=np.array([one.grey_mean for one in kept], np.float32),
+        grey_std=np.array([one.grey_std for one in kept], np.float32),
         # As they come out of the file: what is compared later went through the same.
         embedding=shorten(embeddings).astype(np.float16).astype(np.float32),
         dimension=embeddings.shape[1],
@@ -111,3 +91,9 @@ def one_a_patient(manifest: Manifest, most: int, seed: int) -> Sequence[Row]:
         row = manifest.rows[i]
         chosen.setdefault(row.patient_key, row)
     return list(chosen.values())[:most]
+
+
+def _logit(finding: Finding, calibration: Calibration) -> float:
+    """Return the network's own answer, before it was calibrated."""
+    likely = min(max(finding.probability, _SURE), 1 - _SURE)
+    return (log(likely / (1 - likely)) - calibration.intercept) / calibration.slope

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from highdicom import ContributingEquipment
+from pydicom.sr.codedict import codes as standard
 from pydicom.uid import ExplicitVRLittleEndian
 from pydicom.valuerep import CUSTOMIZABLE_CHARSET_VR
 
@@ -128,11 +129,22 @@ def _own_version() -> str:
 
 
 def _acquisition(header: Dataset) -> list[ContributingEquipment]:
-    """Return the equipment that took the image, where the source names it."""
-    try:
-        return [ContributingEquipment.for_image_acquisition(header)]
-    except (AttributeError, ValueError):  # no manufacturer; no image
+    """Return the equipment that took the image, where the source names it.
+
+    Not by highdicom's own way from an image, which first searches all attributes of its SOP class.
+    """
+    if not header.get("Manufacturer"):
         return []
+    return [
+        ContributingEquipment(
+            manufacturer=header.Manufacturer,
+            purpose_of_reference=standard.DCM.AcquisitionEquipment,
+            manufacturer_model_name=header.get("ManufacturerModelName"),
+            institution_name=header.get("InstitutionName"),
+            station_name=header.get("StationName"),
+            contribution_description="Acquisition equipment of the source image(s)",
+        )
+    ]
 
 
 def _is_ascii(dataset: Dataset) -> bool:

@@ -6,6 +6,7 @@ it demands the orientation and the pixel spacing of a radiograph, which many hea
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from highdicom import sr
@@ -59,7 +60,11 @@ def _container(name: Code, content: sr.ContentItem) -> sr.ContainerContentItem:
 
 def _modality(header: Dataset) -> Code:
     """Return the modality as a code of CID 29."""
-    known = (getattr(standard.cid29, name) for name in standard.cid29.dir())
-    by_value: dict[str, Code] = {code.value: code for code in known}
     other: Code = standard.DCM.Other
-    return by_value.get(header.get("Modality", ""), other)
+    return _modalities().get(header.get("Modality", ""), other)
+
+
+@cache
+def _modalities() -> dict[str, Code]:
+    known = (getattr(standard.cid29, name) for name in standard.cid29.dir())
+    return {code.value: code for code in known}

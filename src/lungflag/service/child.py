@@ -28,7 +28,6 @@ from lungflag._session import one_line
 from lungflag.detector import Detector
 from lungflag.errors import LungflagError
 from lungflag.outcome import Finding, Rejection
-from lungflag.reference import grey_statistics
 from lungflag.service.amend import amend
 from lungflag.service.process import die_with_parent
 from lungflag.service.render import render
@@ -97,7 +96,7 @@ def carry_out(task: Task, detector: Detector, operating_point: str | None) -> Re
         return Reply(task.number, error=reason, environment=True)
     except Exception as error:  # one instance must not end the line
         return Reply(task.number, error=_without_words(error))
-    arrays = _arrays(outcome, radiographs, detector) if isinstance(outcome, Finding) else {}
+    arrays = _arrays(outcome) if isinstance(outcome, Finding) else {}
     return Reply(task.number, _plain(outcome), rendered, note, arrays=arrays)
 
 
@@ -185,17 +184,16 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
     return {name: getattr(outcome, name) for name in PLAIN[kind]}
 
 
-def _arrays(finding: Finding, radiographs: list[Radiograph], detector: Detector) -> dict[str, Any]:
+def _arrays(finding: Finding) -> dict[str, Any]:
     """Return what the ledger keeps for viewers and for the measures of drift."""
     rows, columns = finding.heatmap.shape
-    mean, deviation = grey_statistics(detector.package.preprocess(radiographs[0].pixels))
     return {
         "heatmap": _halved(finding.heatmap),
         "heatmap_rows": rows,
         "heatmap_columns": columns,
         "embedding": _halved(finding.embedding),
-        "grey_mean": mean,
-        "grey_std": deviation,
+        "grey_mean": finding.grey_mean,
+        "grey_std": finding.grey_std,
     }
 
 

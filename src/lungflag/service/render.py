@@ -76,7 +76,7 @@ def render(
 
 
 def _write_thumbnail(film: Image.Image, folder: Path) -> None:
-    film.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    film.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), reducing_gap=1.0)
     film.save(folder / THUMBNAIL, quality=THUMBNAIL_QUALITY)
 
 
