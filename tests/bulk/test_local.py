@@ -167,7 +167,7 @@ def test_an_interrupt_says_how_to_go_on(model: Path, tmp_path: Path) -> None:
     until(lambda: shards(table), what="the first shard")
     run.send_signal(signal.SIGINT)
     _, err = run.communicate(timeout=60)
-    assert run.returncode == 130
+    assert run.returncode == 130, err
     assert "with --resume goes on" in err
     again = start(*words, model=model)
     again.communicate()
